@@ -1,0 +1,42 @@
+"""The Celery application: queues, and every schedule of the product."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("nunchi")
+app.conf.update(
+    broker_url=settings.BROKER_URL,
+    result_backend=None,
+    task_ignore_result=True,
+    task_default_queue="default",
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_time_limit=600,
+    broker_connection_retry_on_startup=True,
+    # Publishing must never hold up a request: a lost nudge is made good by the sweeps below.
+    broker_transport_options={
+        "socket_timeout": 1.0,
+        "socket_connect_timeout": 1.0,
+        "visibility_timeout": 900,
+        "max_retries": 0,
+    },
+    task_publish_retry=False,
+    worker_hijack_root_logger=False,
+    task_routes={
+        "segments.drain": {"queue": "live"},
+        "segments.sweep": {"queue": "live"},
+        "segments.recompute": {"queue": "default"},
+    },
+    beat_schedule={
+        "segments-sweep": {"task": "segments.sweep", "schedule": 1.0, "options": {"expires": 5}},
+        "events-partitions": {"task": "events.make_partitions", "schedule": 3600.0},
+    },
+)
+app.autodiscover_tasks()
