@@ -1,0 +1,151 @@
+"""What happened: people and their identifiers, traits, events, receipts.
+
+Person-keyed tables: keys begin with (tenant_id, person_id), no foreign keys, joins on both columns.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID, uuid5
+
+from django.db import models
+from django.db.models.functions import Now
+
+from tenants.isolation import APPEND_ONLY, TenantIsolation
+from tenants.models import TenantModel
+from tenants.scope import TenantManager
+
+
+class PersonKeyedModel(models.Model):
+    """A row about one person of one tenant."""
+
+    tenant_id = models.UUIDField()
+    person_id = models.UUIDField()
+
+    objects: ClassVar[TenantManager[Any]] = TenantManager()
+
+    class Meta:
+        abstract = True
+
+
+class Person(PersonKeyedModel):
+    """An identifier and, as long as it is not merged, the person known by it.
+
+    Its row lock orders everything that is written about the person; `touched_at` is the outbox: set by whoever stores
+    a fact, cleared by whoever evaluates the person afterwards, both under the lock.
+    """
+
+    class IdentifierKind(models.TextChoices):
+        USER_ID = "user_id", "user id"
+        ANONYMOUS_ID = "anonymous_id", "anonymous id"
+
+    pk = models.CompositePrimaryKey("tenant_id", "person_id")
+    identifier_kind = models.CharField(max_length=12, choices=IdentifierKind.choices)
+    identifier = models.TextField(db_collation="C")
+    first_seen_at = models.DateTimeField(help_text="Least occurred_at of what we were told.")
+    last_seen_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    traits = models.JSONField(default=dict)
+    traits_normal = models.JSONField(null=True, help_text="Traits with normalised texts, where these differ.")
+    touched_at = models.DateTimeField(null=True, help_text="When the oldest undigested fact came; null: digested.")
+    merged_into = models.UUIDField(null=True, help_text="Always an unmerged person: chains are flattened.")
+    merged_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "people"
+        indexes: ClassVar = [
+            models.Index(
+                fields=["tenant_id", "touched_at"], name="person_touched", condition=models.Q(touched_at__isnull=False)
+            ),
+            models.Index(
+                fields=["tenant_id", "merged_into"], name="person_merged", condition=models.Q(merged_into__isnull=False)
+            ),
+            models.Index(fields=["tenant_id", "identifier"], name="person_identifier"),
+        ]
+        constraints: ClassVar = [TenantIsolation(name="person_isolation")]
+
+    def __str__(self) -> str:
+        return self.identifier
+
+
+def person_id_for(*, tenant_id: UUID, kind: str, identifier: str) -> UUID:
+    """The id derived from an identifier: the same on every machine, without a look-up."""
+    return uuid5(tenant_id, f"{kind}:{identifier}")
+
+
+def event_id_for(*, tenant_id: UUID, message_id: str) -> UUID:
+    """The 16 bytes by which a message is deduplicated."""
+    return uuid5(tenant_id, f"message:{message_id}")
+
+
+class TraitChange(PersonKeyedModel):
+    """One trait set or cleared (value null), kept forever; the latest `occurred_at` is the current one."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "person_id", "name", "occurred_at", "event_id")
+    name = models.TextField(db_collation="C")
+    value = models.JSONField(null=True)
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    event_id = models.UUIDField()
+
+    class Meta:
+        constraints: ClassVar = [TenantIsolation(name="trait_change_isolation")]
+
+
+class Event(PersonKeyedModel):
+    """A fact, never edited; partitioned by `occurred_at`."""
+
+    class Source(models.TextChoices):
+        APP = "app", "app"
+        SERVER = "server", "server"
+
+    pk = models.CompositePrimaryKey("tenant_id", "person_id", "name", "occurred_at", "event_id")
+    name = models.TextField(db_collation="C")
+    occurred_at = models.DateTimeField()
+    event_id = models.UUIDField()
+    message_id = models.TextField(db_collation="C")
+    received_at = models.DateTimeField()
+    source = models.CharField(max_length=6, choices=Source.choices)
+    properties = models.JSONField(default=dict)
+    context = models.JSONField(default=dict)
+    properties_normal = models.JSONField(null=True, help_text="With normalised texts, where these differ.")
+    context_normal = models.JSONField(null=True, help_text="With normalised texts, where these differ.")
+
+    class Meta:
+        constraints: ClassVar = [TenantIsolation(name="event_isolation")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Receipt(models.Model):
+    """A message that was accepted; unique, so a message is stored once whatever its times say."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "event_id")
+    tenant_id = models.UUIDField()
+    event_id = models.UUIDField()
+    received_at = models.DateTimeField()
+
+    objects: ClassVar[TenantManager[Any]] = TenantManager()
+
+    class Meta:
+        constraints: ClassVar = [TenantIsolation(name="receipt_isolation")]
+
+
+class RejectedItem(TenantModel):
+    """An item that could not be kept, and why: for the tenant's developers."""
+
+    id = models.BigAutoField(primary_key=True)  # type: ignore[assignment]
+    at = models.DateTimeField(db_default=Now())
+    code = models.CharField(max_length=50)
+    message = models.CharField(max_length=500)
+    item = models.TextField(help_text="The beginning of the item as it came, without its key.")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["tenant", "-at"], name="rejected_recent")]
+        constraints: ClassVar = [
+            TenantIsolation(name="rejected_item_isolation", privileges=(*APPEND_ONLY, "DELETE")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"

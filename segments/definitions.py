@@ -1,0 +1,155 @@
+"""Saving segments: validation, versions, and which definitions are in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import connection, transaction
+
+from segments.conditions.compiler import Key
+from segments.conditions.nodes import Node
+from segments.conditions.parsing import ConditionError, Problem, parse_condition
+from segments.conditions.references import check_references, dependents_of, resolve
+from segments.models import Recomputation, Segment, SegmentVersion
+from tenants.scope import current_tenant_id
+
+MAX_SEGMENTS = 1000
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """What membership is evaluated by: reference-free conditions in force, and those still being computed."""
+
+    live: dict[Key, Node]
+    pending: dict[Key, Node]
+
+    @property
+    def all(self) -> dict[Key, Node]:
+        return self.live | self.pending
+
+
+def load_definitions() -> Definitions:
+    """The scope's definitions, in one statement; nested segments resolve among live, or among newest ones."""
+    rows = SegmentVersion.objects.select_related(None).values_list(
+        "segment_id", "version", "condition", "segment__live_version", "segment__version"
+    )
+    live: dict[UUID, tuple[int, Node]] = {}
+    newest: dict[UUID, tuple[int, Node]] = {}
+    pending_ids = set()
+    for segment_id, version, condition, live_version, newest_version in rows:
+        if version == live_version:
+            live[segment_id] = (version, _parsed(msgspec.json.encode(condition)))
+        if version == newest_version:
+            newest[segment_id] = (version, _parsed(msgspec.json.encode(condition)))
+            if version != live_version:
+                pending_ids.add(segment_id)
+    return Definitions(
+        live=_resolved(live, live, fallback=newest),
+        pending=_resolved({segment_id: newest[segment_id] for segment_id in pending_ids}, newest),
+    )
+
+
+def validate(condition: object, *, own_id: UUID | None = None) -> Node:
+    """The reference-free node of a condition as it would be saved; raises ConditionError with every problem."""
+    node = parse_condition(condition)
+    definitions = _newest_conditions()
+    check_references(node, own_id=own_id, definitions=definitions)
+    return resolve(node, definitions)
+
+
+def save_segment(
+    *, segment: Segment | None = None, name: str, description: str = "", condition: Any
+) -> tuple[Segment, bool]:
+    """Create or change a segment; a changed condition is a new version, computed in the background.
+
+    Returns the segment and whether a recomputation is needed: the caller nudges `segments.recompute` on commit.
+    Raises ConditionError. Needs a tenant scope.
+    """
+    if connection.in_atomic_block is False:
+        raise transaction.TransactionManagementError("save_segment needs a tenant scope")
+    _lock_definitions()
+    validate(condition, own_id=segment.pk if segment else None)
+    if segment is None:
+        if Segment.objects.count() >= MAX_SEGMENTS:
+            raise ConditionError([Problem("", f"A workspace can have up to {MAX_SEGMENTS:,} segments.")])
+        segment = Segment(tenant_id=current_tenant_id(), name=name, description=description, condition=condition)
+        segment.save()
+        _add_versions([segment])
+        return segment, True
+    segment = Segment.objects.select_for_update().get(pk=segment.pk)
+    changed = segment.condition != condition
+    segment.name, segment.description, segment.condition = name, description, condition
+    segment.version += changed
+    segment.save()
+    if changed:
+        # What names it changes with it: all of them become new versions and are swapped together.
+        dependents = list(
+            Segment.objects.select_for_update().filter(pk__in=dependents_of(segment.pk, _newest_conditions()))
+        )
+        for dependent in dependents:
+            dependent.version += 1
+            dependent.save(update_fields=["version"])
+        _add_versions([segment, *dependents])
+    return segment, changed
+
+
+def delete_segment(*, segment: Segment) -> None:
+    """Delete a segment that nothing names; raises ConditionError otherwise."""
+    _lock_definitions()
+    if users := dependents_of(segment.pk, _newest_conditions()):
+        names = ", ".join(Segment.objects.filter(pk__in=users).values_list("name", flat=True))
+        raise ConditionError([Problem("segment", f"These segments name it: {names}.")])
+    with connection.cursor() as cursor:
+        for table in ("segments_membership", "segments_membershipchange"):
+            cursor.execute(
+                f"DELETE FROM {table} WHERE tenant_id = %s AND segment_id = %s", [current_tenant_id(), segment.pk]
+            )
+    segment.delete()
+
+
+def _add_versions(segments: Iterable[Segment]) -> None:
+    segments = list(segments)
+    SegmentVersion.objects.bulk_create(
+        SegmentVersion(tenant_id=s.tenant_id, segment=s, version=s.version, condition=s.condition) for s in segments
+    )
+    # A run under way starts again with the new set of versions.
+    standing = Segment.objects.order_by().values_list("pk", "version", "live_version")
+    versions = {str(pk): version for pk, version, live in standing if version != live}
+    Recomputation.objects.update_or_create(
+        tenant_id=current_tenant_id(), defaults={"versions": versions, "cursor": None}
+    )
+
+
+def _lock_definitions() -> None:
+    """One editor of a tenant's definitions at a time: cycles are checked against what stands."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('segments.edit'), hashtext(%s))", [str(current_tenant_id())]
+        )
+
+
+def _newest_conditions() -> dict[UUID, Node]:
+    return {
+        pk: _parsed(msgspec.json.encode(condition))
+        for pk, condition in Segment.objects.order_by().values_list("pk", "condition")
+    }
+
+
+def _resolved(
+    wanted: dict[UUID, tuple[int, Node]],
+    definitions: dict[UUID, tuple[int, Node]],
+    fallback: dict[UUID, tuple[int, Node]] | None = None,
+) -> dict[Key, Node]:
+    nodes = {segment_id: node for segment_id, (_, node) in ((fallback or {}) | definitions).items()}
+    return {Key(segment_id, version): resolve(node, nodes) for segment_id, (version, node) in wanted.items()}
+
+
+@lru_cache(maxsize=4096)
+def _parsed(condition: bytes) -> Node:
+    """Parsing is pure, so a definition is parsed once a process."""
+    return parse_condition(msgspec.json.decode(condition))

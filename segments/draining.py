@@ -1,0 +1,45 @@
+"""Digesting: the people with news and the people who came due, batch by batch, until none is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import connection
+
+from segments.membership import find_due, find_touched, lock_people, refresh
+from segments.models import MembershipChange
+from tenants.scope import tenant_scope
+
+BATCH = 500
+
+
+def drain(*, tenant_id: UUID, batches: int = 1000) -> int:
+    """Evaluate the touched people of a tenant; returns how many; opens a scope a batch."""
+    return _in_batches(tenant_id, find_touched, MembershipChange.Reason.FACTS, batches)
+
+
+def sweep_due(*, tenant_id: UUID, batches: int = 20) -> int:
+    """Evaluate the people who came due; bounded, so that tenants take turns; returns how many."""
+    return _in_batches(tenant_id, find_due, MembershipChange.Reason.TIME, batches)
+
+
+def tenants_with_work() -> list[UUID]:
+    """Tenants with touched or due people or a recomputation; needs no scope."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM tenants_with_work()")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _in_batches(tenant_id: UUID, find: Callable[..., list[UUID]], reason: str, batches: int) -> int:
+    done = 0
+    for _ in range(batches):
+        with tenant_scope(tenant_id):
+            found = find(limit=BATCH)
+            person_ids = lock_people(found)
+            if person_ids:
+                refresh(person_ids=person_ids, reason=reason)
+        done += len(person_ids)
+        if len(found) < BATCH:
+            break
+    return done

@@ -1,0 +1,91 @@
+"""What every API view shares: the key, the tenant's scope around the handler, the error shape."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from contextlib import ExitStack
+from typing import Any, ClassVar
+
+import structlog
+from django.db import transaction
+from django.http import HttpRequest
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import authentication, exceptions, permissions
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tenants.errors import APIError
+from tenants.keys import Caller, find_caller
+from tenants.scope import tenant_scope
+
+
+def key_from_header(request: HttpRequest | Request) -> str | None:
+    """The key of `Authorization: Basic key:` or `Bearer key`; None without the header."""
+    scheme, _, value = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value.strip(), validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return None
+
+
+def authenticate_key(text: str | None) -> Caller:
+    """The caller of a key; raises APIError 401 in the one shape."""
+    caller = find_caller(text) if text and "\x00" not in text else None
+    if caller is None:
+        message = "Unknown, expired or revoked key." if text else "A key is needed: Authorization: Basic base64(key:)."
+        raise APIError(status_code=401, code="unknown_key", message=message)
+    structlog.contextvars.bind_contextvars(tenant_id=str(caller.tenant_id))
+    return caller
+
+
+class KeyAuthentication(authentication.BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[None, Caller] | None:
+        text = key_from_header(request)
+        return (None, authenticate_key(text)) if text is not None else None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Basic realm="Nunchi"'
+
+
+class KeyAuthenticationScheme(OpenApiAuthenticationExtension):
+    target_class = KeyAuthentication
+    name = "key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "http", "scheme": "basic", "description": "The key as user name, an empty password."}
+
+
+class IsServerKey(permissions.BasePermission):
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if request.auth is None:
+            raise exceptions.NotAuthenticated("A server key is needed: Authorization: Basic base64(key:).")
+        if not request.auth.is_server:
+            raise APIError(status_code=403, code="server_key_needed", message="A write key is public and may not do this.")
+        return True
+
+
+class TenantAPIView(APIView):
+    """A view for server keys whose handler runs inside its tenant's scope; an error rolls everything back."""
+
+    authentication_classes: ClassVar = [KeyAuthentication]
+    permission_classes: ClassVar = [IsServerKey]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as self._scopes:
+            response = super().dispatch(request, *args, **kwargs)
+            if getattr(response, "exception", False) and transaction.get_connection().in_atomic_block:
+                transaction.set_rollback(True)
+        return response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self._scopes.enter_context(tenant_scope(request.auth.tenant_id))
+
+    def not_found(self) -> Response:
+        raise APIError(status_code=404, code="not_found", message="There is no such object.")

@@ -1,0 +1,1 @@
+"""PostgreSQL with two roles: the owner migrates and flushes, the application role does everything else."""
