@@ -1,0 +1,184 @@
+/*! nunchi-web 0.1.0 | Apache-2.0 */
+var he={name:"nunchi-web",version:"0.1.0"};function K(){let{pathname:r,search:e,href:t}=location;return{path:r,url:t.split("#")[0],referrer:document.referrer,title:document.title,search:e}}function $(r,e){return{page:K(),locale:e||navigator.language,userAgent:navigator.userAgent,screen:{width:screen.width,height:screen.height,density:window.devicePixelRatio||1},timezone:fe(),library:he,sessionId:r}}function fe(){try{return Intl.DateTimeFormat().resolvedOptions().timeZone}catch{return}}function S(r,e=Math.random()){let t=Math.min(6e4,1e3*2**Math.max(0,r-1));return t/2+t/2*e}function Q(r,e=Date.now()){if(!r)return 0;let t=/^\s*\d+(\.\d+)?\s*$/.test(r)?Number(r)*1e3:Date.parse(r)-e;return t>0?Math.min(t,36e5):0}function g(){let r=globalThis.crypto;if(typeof r?.randomUUID=="function")return r.randomUUID();let e=new Uint8Array(16);if(r?.getRandomValues)r.getRandomValues(e);else for(let i=0;i<16;i++)e[i]=Math.floor(Math.random()*256);return e[6]=e[6]&15|64,e[8]=e[8]&63|128,Array.from(e,i=>i.toString(16).padStart(2,"0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/,"$1-$2-$3-$4-$5")}var ge=["button","checkbox","color","file","image","radio","range","reset","submit"];function G(){let r=document.activeElement;for(;r?.shadowRoot?.activeElement;)r=r.shadowRoot.activeElement;return r}function W(){let r=G();if(!r||r===document.body)return document.designMode==="on";let e=r.localName;if(e==="input")return!ge.includes(r.type);if(e==="textarea"||e==="select"||e==="iframe")return!0;let t=r;return t.isContentEditable||t.closest("[contenteditable]:not([contenteditable=false])")!==null}function Z(r,e,t){r.preventDefault();let i=t.indexOf(e.activeElement),n=r.shiftKey?(i<=0?t.length:i)-1:(i+1)%t.length;t[n]?.focus()}var ve=["ar","arc","ckb","dv","fa","he","iw","ks","ps","sd","ug","ur","yi"],ye=/-(arab|hebr|thaa|syrc|nkoo|adlm)\b/i,be={ar:"\u0625\u063A\u0644\u0627\u0642",de:"Schlie\xDFen",en:"Close",es:"Cerrar",fa:"\u0628\u0633\u062A\u0646",fr:"Fermer",he:"\u05E1\u05D2\u05D9\u05E8\u05D4",id:"Tutup",it:"Chiudi",ja:"\u9589\u3058\u308B",ko:"\uB2EB\uAE30",nl:"Sluiten",pl:"Zamknij",pt:"Fechar",ru:"\u0417\u0430\u043A\u0440\u044B\u0442\u044C",th:"\u0E1B\u0E34\u0E14",tr:"Kapat",vi:"\u0110\xF3ng",zh:"\u5173\u95ED"};function ee(r){return r.toLowerCase().split(/[-_]/)[0]??""}function te(r){return r?ve.includes(ee(r))||ye.test(r)?"rtl":"ltr":getComputedStyle(document.documentElement).direction==="rtl"?"rtl":"ltr"}function ne(r){return be[ee(r||document.documentElement.lang||"en")]??"Close"}var B=`
+:host {
+  all: initial !important;
+  position: fixed !important;
+  inset: 0 auto auto 0 !important;
+  width: 0 !important;
+  height: 0 !important;
+  z-index: 2147483647 !important;
+}
+*, *::before, *::after { box-sizing: border-box; }
+.layer {
+  --surface: #fff;
+  --ink: #16181d;
+  --soft-ink: #50555f;
+  --line: rgba(22, 24, 29, .08);
+  --quiet: #f1f2f4;
+  --quiet-hover: #e6e8eb;
+  --accent: var(--nunchi-accent, #16181d);
+  --on-accent: var(--nunchi-on-accent, #fff);
+  --focus: #2f6fed;
+  color-scheme: light;
+  position: fixed;
+  inset: 0;
+  width: 100%;
+  height: 100%;
+  max-width: none;
+  max-height: none;
+  margin: 0;
+  border: 0;
+  padding: max(16px, env(safe-area-inset-top)) max(16px, env(safe-area-inset-right))
+    max(16px, env(safe-area-inset-bottom)) max(16px, env(safe-area-inset-left));
+  display: flex;
+  overflow: hidden;
+  background: rgba(13, 15, 20, .5);
+  color: var(--ink);
+  font: 400 16px/1.55 var(--nunchi-font, system-ui, -apple-system, "Segoe UI", Roboto, "Pretendard",
+    "Apple SD Gothic Neo", "Noto Sans KR", "Malgun Gothic", "Noto Sans", sans-serif);
+  -webkit-font-smoothing: antialiased;
+  -webkit-text-size-adjust: 100%;
+  -webkit-tap-highlight-color: transparent;
+  animation: shade .2s ease-out;
+}
+.layer::backdrop { background: transparent; }
+.card {
+  position: relative;
+  display: flex;
+  flex-direction: column;
+  margin: auto;
+  width: 100%;
+  max-width: 408px;
+  max-height: 100%;
+  overflow: hidden;
+  border-radius: var(--nunchi-radius, 20px);
+  background: var(--surface);
+  box-shadow: 0 0 0 1px var(--line), 0 2px 6px rgba(13, 15, 20, .08), 0 24px 64px -8px rgba(13, 15, 20, .32);
+  animation: rise .2s cubic-bezier(.2, .8, .3, 1);
+}
+.content {
+  flex: 0 1 auto;
+  min-height: 0;
+  overflow: hidden auto;
+  overscroll-behavior: contain;
+  scrollbar-width: thin;
+  outline: none;
+  /* Text that goes on below fades out; the padding keeps the last line clear of it. */
+  -webkit-mask-image: linear-gradient(#000 calc(100% - 20px), transparent);
+  mask-image: linear-gradient(#000 calc(100% - 20px), transparent);
+}
+.image { display: block; width: 100%; aspect-ratio: 16 / 9; object-fit: cover; background: var(--quiet); }
+.text { padding: 28px 28px 22px; overflow-wrap: anywhere; hyphens: auto; white-space: pre-line; }
+.text:lang(ko) { word-break: keep-all; hyphens: manual; }
+.title { margin: 0; font-size: 20px; font-weight: 650; line-height: 1.35; letter-spacing: -.011em; text-wrap: balance; }
+.title.beside-close { padding-inline-end: 28px; }
+.body { margin: 8px 0 0; font-size: 15px; color: var(--soft-ink); text-wrap: pretty; }
+.actions { flex: none; display: flex; flex-wrap: wrap; gap: 8px; padding: 4px 28px 28px; }
+.action {
+  -webkit-appearance: none;
+  appearance: none;
+  flex: 1 1 auto;
+  display: flex;
+  align-items: center;
+  justify-content: center;
+  min-width: 44px;
+  max-width: 100%;
+  min-height: 48px;
+  margin: 0;
+  padding: 10px 18px;
+  border: 0;
+  border-radius: calc(var(--nunchi-radius, 20px) * .6);
+  background: var(--quiet);
+  color: var(--ink);
+  font-family: inherit;
+  font-size: 15px;
+  font-weight: 600;
+  line-height: 1.3;
+  text-align: center;
+  text-decoration: none;
+  overflow-wrap: anywhere;
+  hyphens: auto;
+  cursor: pointer;
+  transition: background-color .12s, filter .12s;
+  touch-action: manipulation;
+  -webkit-user-select: none;
+  user-select: none;
+}
+.action:lang(ko) { word-break: keep-all; }
+.action.primary { background: var(--accent); color: var(--on-accent); }
+.close {
+  -webkit-appearance: none;
+  appearance: none;
+  position: absolute;
+  top: 8px;
+  inset-inline-end: 8px;
+  display: grid;
+  place-items: center;
+  width: 44px;
+  height: 44px;
+  margin: 0;
+  padding: 0;
+  border: 0;
+  border-radius: 50%;
+  background: none;
+  color: var(--soft-ink);
+  cursor: pointer;
+  touch-action: manipulation;
+}
+.close svg {
+  width: 32px;
+  height: 32px;
+  padding: 9px;
+  border-radius: 50%;
+  fill: none;
+  stroke: currentColor;
+  stroke-width: 2;
+  stroke-linecap: round;
+  transition: background-color .12s;
+}
+.close.over-image { color: #fff; }
+.close.over-image svg { background: rgba(13, 15, 20, .55); }
+.action:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
+.close:focus-visible { outline: none; }
+.close:focus-visible svg { outline: 2px solid var(--focus); outline-offset: 2px; }
+.close.over-image:focus-visible svg { outline-color: #fff; }
+@media (hover: hover) {
+  .action:hover { background: var(--quiet-hover); }
+  .action.primary:hover { background: var(--accent); filter: brightness(1.15); }
+  .close:hover svg { background: var(--quiet); }
+  .close.over-image:hover svg { background: rgba(13, 15, 20, .75); }
+}
+.action:active { filter: brightness(.94); }
+@media (max-width: 380px) {
+  .text { padding: 24px 20px 20px; }
+  .actions { padding: 4px 20px 20px; }
+  .action { flex-basis: 100%; }
+}
+@media (max-height: 420px) {
+  .image { aspect-ratio: auto; height: 96px; }
+}
+@media (prefers-color-scheme: dark) {
+  .layer {
+    --surface: #1e2026;
+    --ink: #f3f4f6;
+    --soft-ink: #b3b8c2;
+    --line: rgba(255, 255, 255, .09);
+    --quiet: #2e3139;
+    --quiet-hover: #393d46;
+    --accent: var(--nunchi-accent, #f3f4f6);
+    --on-accent: var(--nunchi-on-accent, #16181d);
+    --focus: #7aa7ff;
+    color-scheme: dark;
+    background: rgba(0, 0, 0, .62);
+  }
+}
+@media (forced-colors: active) {
+  .card, .action { border: 1px solid CanvasText; }
+}
+@media (prefers-reduced-motion: reduce) {
+  .layer, .card { animation: none; }
+  .action, .close svg { transition: none; }
+}
+@keyframes shade { from { background: transparent; } }
+@keyframes rise { from { opacity: 0; transform: translateY(12px) scale(.98); } }
+`;var we=["http:","https:","mailto:","tel:"],xe=["http:","https:"];function re(r){return se(r,we)}function ie(r){return se(r,xe)}function se(r,e){if(typeof r!="string"||r.trim()==="")return null;try{let t=new URL(r,document.baseURI);return e.includes(t.protocol)?t.href:null}catch{return null}}var ke=350;function oe(r,e,t){let i=G(),n=document.createElement("nunchi-message"),o=n.attachShadow({mode:"closed"});Me(o,t);let s=r.locale||void 0,a=document.createElement("dialog"),c=typeof a.showModal=="function";a.className="layer",a.setAttribute("role","dialog"),a.setAttribute("aria-modal","true"),a.setAttribute("aria-labelledby","title"),r.body&&a.setAttribute("aria-describedby","body"),a.dir=te(s),s&&(a.lang=s);let l=!0,m=()=>{l&&(l=!1,document.removeEventListener("focusin",k,!0),document.removeEventListener("keydown",M,!0),n.remove(),i instanceof HTMLElement&&i.isConnected&&i.focus({preventScroll:!0}))},f=d=>{l&&(m(),e.onClick(d))},y=d=>{l&&(m(),e.onDismiss(d))},{card:h,content:w,stops:p}=Se(r,s,f,y);a.append(h),o.append(a);function k(d){d.target!==n&&w.focus({preventScroll:!0})}function M(d){d.target!==n&&d.target!==document.body&&d.target!==document.documentElement||(d.key==="Tab"?Z(d,o,p):d.key==="Escape"&&!d.isComposing&&(d.preventDefault(),d.stopPropagation(),y()))}let v=Date.now(),J=!1;a.addEventListener("pointerdown",d=>J=d.target===a),a.addEventListener("click",d=>{d.target===a&&J&&Date.now()-v>ke&&y()}),a.addEventListener("cancel",d=>{d.preventDefault(),y()}),a.addEventListener("close",()=>y());let X=d=>{let pe=d.ctrlKey||"touches"in d&&d.touches.length>1,me=w.contains(d.target)&&w.scrollHeight>w.clientHeight;!pe&&!me&&d.cancelable&&d.preventDefault()};return a.addEventListener("wheel",X,{passive:!1}),a.addEventListener("touchmove",X,{passive:!1}),document.addEventListener("keydown",M,!0),document.documentElement.append(n),c?a.showModal():(a.setAttribute("open",""),document.addEventListener("focusin",k,!0)),w.focus({preventScroll:!0}),{close:m}}function Se(r,e,t,i){let n=b("div","card"),o=b("div","content");o.tabIndex=-1;let s=b("button","close");s.type="button",s.setAttribute("aria-label",ne(e)),s.append(Ee()),s.addEventListener("click",()=>i());let a=b("h2","title");a.id="title",a.textContent=r.title;let c=()=>{s.classList.remove("over-image"),a.classList.add("beside-close")},l=ie(r.image_url);if(l){let p=b("img","image");p.alt="",p.decoding="async",p.draggable=!1,s.classList.add("over-image"),p.addEventListener("error",()=>{p.remove(),c()}),p.src=l,o.append(p)}else c();let m=b("div","text");if(m.append(a),r.body){let p=b("p","body");p.id="body",p.textContent=r.body,m.append(p)}o.append(m);let f=b("div","actions"),y=Array.isArray(r.buttons)?r.buttons:[],h=Math.max(0,y.findIndex(p=>p.action==="link")),w=y.map((p,k)=>{let M=p.action==="link"?re(p.url):null,v=b(M?"a":"button","action");return v instanceof HTMLAnchorElement?(v.href=M,v.rel="noopener",v.draggable=!1):v.type="button",k===h&&v.classList.add("primary"),v.textContent=p.label,v.addEventListener("click",()=>p.action==="link"?t(k):i(k)),v});return f.append(...w),n.append(o),w.length>0&&n.append(f),n.append(s),{card:n,content:o,stops:[...w,s]}}function b(r,e){let t=document.createElement(r);return t.className=e,t}function Ee(){let r="http://www.w3.org/2000/svg",e=document.createElementNS(r,"svg");e.setAttribute("viewBox","0 0 14 14"),e.setAttribute("aria-hidden","true");let t=document.createElementNS(r,"path");return t.setAttribute("d","M1 1l12 12M13 1L1 13"),e.append(t),e}function Me(r,e){try{let t=new CSSStyleSheet;t.replaceSync(B),r.adoptedStyleSheets=[t]}catch{let t=document.createElement("style");e&&(t.nonce=e),t.textContent=B,r.append(t)}}function u(r,...e){try{console.warn(`[nunchi] ${r}`,...e)}catch{}}var Ie=1e4;function ce(r,e,t){return{decision:r,receivedAt:t,exposureId:g(),anonymousId:e}}var A=class{constructor(e){this.around=e;this.gate=null;this.renderer=null;this.closeDrawn=null}async run(e){let{moment:t,keep:i}=this.around,n=e.receivedAt+e.decision.expires_in_ms;if(i(e),!(await this.passGates(e,n)&&await this.expose(e,n))||e.decision.arm!=="treatment")return i(null);let a=await t.until(()=>t.isGood()||!this.around.isCurrent(e),n);i(null),a&&this.around.isCurrent(e)&&await this.show(e)}withdraw(){this.closeDrawn?.(),this.around.moment.changed()}async passGates(e,t){let{moment:i,isCurrent:n}=this.around,{decision:o}=e,s=()=>!n(e),a=e.receivedAt+Math.max(0,o.delay_ms||0),c=(m,f)=>i.until(()=>m()||s(),t,f),l=this.canDraw(o)&&await c(()=>!i.isPaused)&&await c(()=>Date.now()>=a,a)&&await c(()=>i.isGood())&&!s()&&await this.gateAgrees(e,t)&&await c(()=>i.isGood())&&Date.now()<t&&!s();return l||this.report(e,"released"),l}canDraw(e){let t=!!e.message&&(this.renderer!==null||e.message.template==="modal");return t||u(`a message of the unknown template "${e.message?.template}" is not shown`),t}async gateAgrees(e,t){if(!this.gate)return!0;try{let i=!1,n=Promise.resolve(this.gate(ae(e))).finally(()=>i=!0),o=()=>i||!this.around.isCurrent(e),s=this.around.moment.until(o,t).then(()=>i&&n);return await Promise.race([n,s])!==!1}catch(i){return u("onMessage failed; the message is not shown",i),!1}}async expose(e,t){let i=JSON.stringify({reports:[this.make(e,"exposed")]});for(let n=1;;n++){let o=await this.around.post(i,Math.min(Ie,Math.max(1,t-Date.now())));if(o.kind==="ok"){let f=o.body.results;return(Array.isArray(f)?f[0]:void 0)?.accepted===!0}if(o.kind==="refused")return u(`a message was not acknowledged: ${o.reason}`),!1;let s=Date.now()+Math.max(S(n),o.afterMs),a=!1,c=()=>a=!0;addEventListener("online",c);let l=()=>Date.now()>=s||a&&o.afterMs===0,m=()=>l()&&this.around.moment.isGood()||!this.around.isCurrent(e);if(await this.around.moment.until(m,t,Math.min(s,t)),removeEventListener("online",c),Date.now()>=t||!this.around.isCurrent(e))return this.report(e,"released"),!1}}show(e){return new Promise(t=>{let i=!1,n=(o,s)=>{i||(i=!0,this.closeDrawn=null,o&&this.report(e,o,s),t())};try{this.draw(e,n)}catch(o){u("the message could not be drawn",o),n()}})}draw(e,t){if(this.renderer){let o=c=>{u("the render hook failed",c),t()},s={clicked:c=>t("clicked",c),dismissed:()=>t("dismissed")};this.closeDrawn=()=>t();let a=this.renderer(ae(e),s);Promise.resolve(a).then(()=>this.report(e,"rendered"),o);return}let i={onClick:o=>t("clicked",o),onDismiss:o=>t("dismissed",o)},n=oe(e.decision.message,i,this.around.nonce);this.closeDrawn=()=>{n.close(),t("dismissed")},this.report(e,"rendered")}report(e,t,i){this.around.queue(this.make(e,t,i))}make(e,t,i){let n={decision_id:e.decision.decision_id,type:t,exposure_id:e.exposureId,occurred_at:new Date().toISOString()};return i===void 0?n:{...n,button:i}}};function ae({decision:r}){let e=JSON.parse(JSON.stringify(r.message));return{campaignId:r.campaign_id,variant:r.variant,message:e}}var _e=500;function x(){return document.visibilityState==="visible"}var R=class{constructor(e){this.onChange=e;this.paused=!1;this.waiting=new Set}get isPaused(){return this.paused}pause(){this.paused=!0}resume(){this.paused=!1,this.changed()}changed(){for(let e of[...this.waiting])e();this.onChange()}until(e,t,i=t){return new Promise(n=>{let o,s,a=()=>{let l=e();!l&&Date.now()<t||(clearInterval(o),clearTimeout(s),this.waiting.delete(a),document.removeEventListener("visibilitychange",a),document.removeEventListener("focusout",c,!0),n(l))},c=()=>setTimeout(a,0);this.waiting.add(a),document.addEventListener("visibilitychange",a),document.addEventListener("focusout",c,!0),o=setInterval(a,_e),s=setTimeout(a,Math.min(Math.max(0,i-Date.now()),2147483647)),a()})}isGood(){return!this.paused&&x()&&!W()}};var Oe=1e4,Te=6e4,Ae=50,Re=1e3,L=class{constructor(e){this.asking=e;this.hasAsked=!1;this.wanted=!1;this.busy=!1;this.failures=0;this.notBefore=0}confirm(e){if(e.length===0)return;let t=Date.now(),i=new Map(this.triggers().map(n=>[n.id,n]));for(let n of e)i.set(n.id,{...n,confirmedAt:t});this.save([...i.values()].slice(-Ae)),this.want()}want(){this.wanted=!0,this.pump()}pump(){if(!this.wanted||this.busy||this.asking.moment.isPaused||!x())return;let e=this.notBefore-Date.now();if(e>0)return this.askIn(e);this.wanted=!1,this.hasAsked=!0,this.occupy(()=>this.ask())}continueWith(e){this.occupy(()=>this.asking.exposure.run(e))}forget(){this.save([]),clearTimeout(this.timer)}async occupy(e){this.busy=!0;try{await e()}catch(t){u("unexpected",t)}this.busy=!1,this.pump()}async ask(){let{post:e,question:t,isCurrent:i,exposure:n}=this.asking;clearTimeout(this.timer);let o=this.triggers(),s=t(),a={...s,triggers:o.map(({id:h})=>h),open:o.some(({opens:h})=>h)},c=await e(JSON.stringify(a),Oe);if(c.kind==="retry"){let h=Math.max(S(++this.failures),c.afterMs);return this.notBefore=Date.now()+h,this.askIn(h)}this.failures=0;let l=new Set(o.map(({id:h})=>h));if(this.save(this.triggers().filter(({id:h})=>!l.has(h))),c.kind==="refused")return u(`no decision: ${c.reason}`);let{decision:m,next_check_in_ms:f}=c.body;typeof f=="number"&&i(s.anonymousId)&&this.askIn(Math.max(f,Re)),m&&await n.run(ce(m,s.anonymousId,Date.now()))}askIn(e){clearTimeout(this.timer),this.timer=setTimeout(()=>this.want(),Math.min(Math.ceil(e),2147483647))}triggers(){let e=this.asking.store.getObject("triggers"),t=Date.now()-Te;return Array.isArray(e)?e.filter(({confirmedAt:i})=>i>t):[]}save(e){e.length>0?this.asking.store.setObject("triggers",e):this.asking.store.remove("triggers")}};var Le=["pointerdown","pointermove","keydown","wheel","scroll","touchstart","touchmove"],P=class{constructor(e,t){this.report=e;this.onUse=t;this.usedAt=0;this.countedUntil=0;this.engagedMs=0;this.engagedUntil=0;this.visible=!1}listen(){let e={capture:!0,passive:!0};for(let t of Le)document.addEventListener(t,()=>this.use(),e)}show(){this.visible||(this.visible=!0,this.countedUntil=this.usedAt=Date.now(),this.timer=setInterval(()=>this.flush(),2e4))}hide(){this.flush(),this.visible=!1,clearInterval(this.timer)}flush(){this.settle(Date.now());let e=Math.floor(this.engagedMs/100)/10;e<1||(this.engagedMs-=e*1e3,this.report(e,this.engagedUntil))}use(){let e=Date.now();!this.visible||e>=this.usedAt&&e-this.usedAt<1e3||(this.settle(e),this.usedAt=e,this.onUse())}settle(e){if(!this.visible)return;let t=Math.min(e,this.usedAt+3e4);t>this.countedUntil&&(this.engagedMs+=t-this.countedUntil,this.engagedUntil=t),this.countedUntil=e}};var D=class{constructor(e){this.store=e;this.known=null}current(){let e=this.store.getObject("person");return e&&typeof e.anonymousId=="string"&&e.anonymousId?this.known={anonymousId:e.anonymousId,userId:typeof e.userId=="string"?e.userId:null,traits:e.traits&&typeof e.traits=="object"?e.traits:{},...typeof e.signature=="string"?{signature:e.signature}:{}}:this.save(this.known??{anonymousId:g(),userId:null,traits:{}}),this.known}identify(e,t,i){let n=this.current(),o=e!==null&&n.userId!==null&&n.userId!==e,s=i??(o?void 0:n.signature);return this.save({anonymousId:o?g():n.anonymousId,userId:e??n.userId,traits:o?t:{...n.traits,...t},...s?{signature:s}:{}}),o}reset(){this.save({anonymousId:g(),userId:null,traits:{}})}save(e){this.known=e,this.store.setObject("person",e)}};var Pe=1e3,De=2e6,de=typeof TextEncoder=="function"?new TextEncoder:null;function _(r){return de?de.encode(r).length:r.length*3}var I=class{constructor(e,t,i,n=Pe,o=De){this.store=e;this.kind=t;this.presence=i;this.maxItems=n;this.maxBytes=o;this.counter=0;this.stuck=new Set}push(e){let t=_(e);this.makeRoom(t);let i=Date.now().toString(36).padStart(9,"0")+(this.counter++%46656).toString(36).padStart(3,"0");this.store.set(`${this.kind}.${i}.${this.presence.tab}.${t}`,e)}take({maxItems:e,maxBytes:t,skip:i}){let n=[],o=0;for(let s of this.keys()){if(i.has(s)||this.stuck.has(s)||!this.isOurs(s))continue;let a=H(s);if(n.length>0&&(n.length>=e||o+a>t))break;let c=this.store.get(s);c!==null&&(n.push({key:s,json:c,bytes:a}),o+=a+1)}return n}remove(e){for(let{key:t}of e)this.store.remove(t),this.store.get(t)!==null&&this.stuck.add(t)}isOurs(e){let t=Ce(e);return t===this.presence.tab||!this.presence.isAlive(t)}makeRoom(e){let t=this.keys(),i=e;for(let o of t)i+=H(o);let n=0;for(;t.length-n>=this.maxItems||i>this.maxBytes&&n<t.length;){let o=t[n++];i-=H(o),this.store.remove(o)}n>0&&u(`the queue is full: ${n} of the oldest items dropped`)}keys(){return this.store.keys(`${this.kind}.`)}};function Ce(r){return r.split(".")[2]??""}function H(r){return Number(r.split(".")[3])||0}var Ne=2e4,Ue=15e4,C=class{constructor(e,t){this.store=e;this.onBeat=t;this.tab=g().slice(0,8)}enter(){this.beat(),clearInterval(this.timer),this.timer=setInterval(()=>{this.beat(),this.onBeat()},Ne)}leave(){clearInterval(this.timer),this.store.remove(`tab.${this.tab}`)}isAlive(e){if(e===this.tab)return!0;let t=Number(this.store.get(`tab.${e}`));return t>0&&Math.abs(Date.now()-t)<Ue}beat(){this.store.set(`tab.${this.tab}`,String(Date.now()));for(let e of this.store.keys("tab."))this.isAlive(e.slice(4))||this.store.remove(e)}};var F=6e4,N=class{constructor(e,t){this.keepaliveBytes=0;this.base=e.replace(/\/+$/,""),this.authorization=`Basic ${btoa(`${t}:`)}`}async post(e,t,i){let n=_(t),o=this.keepaliveBytes+n<=F;o&&(this.keepaliveBytes+=n);let s=new AbortController,a=setTimeout(()=>s.abort(),i);try{let c=await fetch(this.base+e,{method:"POST",headers:{Authorization:this.authorization,"Content-Type":"application/json"},body:t,keepalive:o,credentials:"omit",mode:"cors",cache:"no-store",signal:s.signal});return await je(c)}catch(c){return{kind:"retry",reason:String(c),afterMs:0}}finally{clearTimeout(a),o&&(this.keepaliveBytes-=n)}}};async function je(r){let{status:e}=r,t=await r.text(),i=Ke(t);if(e===200&&i)return{kind:"ok",body:i};let n=`${e} ${typeof i?.message=="string"?i.message:""}`.trim();return e>=400&&e<500&&![408,410,429,460].includes(e)?{kind:"refused",reason:n}:{kind:"retry",reason:n,afterMs:Q(r.headers.get("Retry-After"))}}function Ke(r){try{let e=JSON.parse(r);return e!==null&&typeof e=="object"?e:null}catch{return null}}var $e=100,Ge=F-500,O=class{constructor(e){this.delivery=e;this.inFlight=new Set;this.timerAt=1/0;this.running=null;this.failures=0;this.backoffUntil=0;this.forbiddenUntil=0}wake(e){let t=Math.max(Date.now()+e,this.backoffUntil,this.forbiddenUntil);t>=this.timerAt||(clearTimeout(this.timer),this.timerAt=t,this.timer=setTimeout(()=>{this.timerAt=1/0,Date.now()<Math.max(this.backoffUntil,this.forbiddenUntil)?this.wake(0):this.drain()},t-Date.now()))}flush(){return this.backoffUntil=0,Date.now()<this.forbiddenUntil?(this.wake(0),Promise.resolve()):this.drain()}hurry(){if(Date.now()<this.forbiddenUntil)return;let e=this.take();e.length>0&&this.deliver(e)}drain(){return this.running??(this.running=this.sendAll().finally(()=>{this.running=null})),this.running}async sendAll(){for(let e=this.take();e.length>0;e=this.take())if(!await this.deliver(e))return}take(){return this.delivery.outbox.take({maxItems:$e,maxBytes:Ge,skip:this.inFlight})}async deliver(e){let{outbox:t,noun:i,post:n,onConfirmed:o}=this.delivery;for(let{key:a}of e)this.inFlight.add(a);let s=await n(e);for(let{key:a}of e)this.inFlight.delete(a);return s.kind==="retry"?(this.failures+=1,this.backoffUntil=Date.now()+S(this.failures),this.forbiddenUntil=Date.now()+s.afterMs,this.wake(0),!1):(this.failures=this.backoffUntil=this.forbiddenUntil=0,t.remove(e),s.kind==="ok"?o?.(e,s.body):u(`${e.length} ${i} refused and dropped: ${s.reason}`),!0)}};var Be=5e3,U=class{constructor(e,t){this.store=e;this.gapMs=t}touch(e){let t=this.read();if(t&&Math.abs(e-t.activeAt)<=this.gapMs)return Math.abs(e-t.activeAt)>=Be&&this.write({id:t.id,activeAt:e}),{id:t.id,began:!1};let i=g();return this.write({id:i,activeAt:e}),{id:i,began:!0}}latestId(){return this.read()?.id??null}end(){this.store.remove("session")}read(){let e=this.store.getObject("session");return e&&typeof e.id=="string"&&typeof e.activeAt=="number"?e:null}write(e){this.store.setObject("session",e)}};function Y(r){try{let e=window[r],t="nunchi.probe";return e.setItem(t,"1"),e.removeItem(t),e}catch{return null}}var T=class{constructor(e,t){this.durable=e;this.prefix=t;this.memory=new Map}get(e){let t=this.memory.get(e);if(t!==void 0)return t;try{return this.durable?.getItem(this.prefix+e)??null}catch{return null}}set(e,t){try{if(this.durable){this.durable.setItem(this.prefix+e,t),this.memory.delete(e);return}}catch{}this.memory.set(e,t)}remove(e){this.memory.delete(e);try{this.durable?.removeItem(this.prefix+e)}catch{}}keys(e){let t=new Set;for(let i of this.memory.keys())i.startsWith(e)&&t.add(i);try{if(this.durable){let i=this.prefix+e;for(let n=0;n<this.durable.length;n++){let o=this.durable.key(n);o?.startsWith(i)&&t.add(o.slice(this.prefix.length))}}}catch{}return[...t].sort()}getObject(e){try{let t=JSON.parse(this.get(e)??"null");return t!==null&&typeof t=="object"?t:null}catch{return null}}setObject(e,t){this.set(e,JSON.stringify(t))}};var z=100,ue=3e4,qe=128e3,j=class{constructor(e,t){this.options=e;let i=new N(e.endpoint,e.writeKey),n=`nunchi.${e.writeKey}.`;this.store=new T(t.local,n),this.tabStore=new T(t.tab,n),this.presence=new C(this.store,()=>this.wake()),this.identity=new D(this.store),this.sessions=new U(this.store,(e.sessionMinutes||30)*6e4),this.engagement=new P((s,a)=>this.recordEngaged(s,a),()=>this.beginSession()),this.eventsOutbox=new I(this.store,"e",this.presence),this.reportsOutbox=new I(this.store,"r",this.presence),this.events=new O({outbox:this.eventsOutbox,noun:"events",post:s=>{let a=s.map(({json:c})=>c).join(",");return i.post("/v1/batch",`{"batch":[${a}],"sentAt":"${V()}"}`,ue)},onConfirmed:(s,a)=>this.confirmed(s.map(({json:c})=>JSON.parse(c)),a)}),this.reports=new O({outbox:this.reportsOutbox,noun:"reports",post:s=>{let a=s.map(({json:c})=>c).join(",");return i.post("/v1/reports",`{"reports":[${a}]}`,ue)}});let o=s=>this.identity.current().anonymousId===s;this.moment=new R(()=>this.decisions.pump()),this.exposure=new A({moment:this.moment,post:(s,a)=>i.post("/v1/reports",s,a),queue:s=>this.queueReport(s),isCurrent:s=>o(s.anonymousId),keep:s=>this.keepOffer(s),nonce:t.nonce}),this.decisions=new L({moment:this.moment,exposure:this.exposure,store:this.tabStore,post:(s,a)=>i.post("/v1/decide",s,a),question:()=>this.question(),isCurrent:o})}start(){let e=this.tabStore.getObject("offer"),t=e&&!this.presence.isAlive(e.tab)?e:null;this.presence.enter(),this.listen(),t&&this.decisions.continueWith(t),x()&&this.shown(),Promise.resolve().then(()=>this.firstQuestion())}identify(e,t,i){e!==null&&![null,e].includes(this.identity.current().userId)&&this.engagement.flush(),this.identity.identify(e,t,i)&&this.personChanged(),this.record("identify",{traits:t})}track(e,t){this.record("track",{event:e,properties:t})}page(e,t){this.record("page",{...e?{name:e}:{},properties:{...K(),...t}})}reset(){this.engagement.flush(),this.identity.reset(),this.personChanged(),x()&&this.beginSession()}pause(){this.moment.pause()}resume(){this.moment.resume()}onMessage(e){this.exposure.gate=e}render(e){this.exposure.renderer=e}async flush(){await Promise.all([this.events.flush(),this.reports.flush()])}person(){let{anonymousId:e,userId:t,traits:i}=this.identity.current();return{anonymousId:e,userId:t,traits:JSON.parse(JSON.stringify(i))}}listen(){this.engagement.listen(),document.addEventListener("visibilitychange",()=>x()?this.shown():this.hidden()),addEventListener("pagehide",()=>{this.hidden(),this.presence.leave()}),addEventListener("pageshow",e=>{e.persisted&&(this.presence.enter(),x()&&this.shown())}),addEventListener("online",()=>{this.flush(),this.decisions.want()})}shown(){this.beginSession(),this.engagement.show(),this.wake(),this.decisions.hasAsked?this.decisions.want():this.decisions.pump()}hidden(){this.engagement.hide(),this.events.hurry(),this.reports.hurry()}wake(){this.events.wake(z),this.reports.wake(z)}async firstQuestion(){await this.flush(),this.decisions.hasAsked||this.decisions.want()}personChanged(){this.sessions.end(),this.decisions.forget(),this.exposure.withdraw()}beginSession(){let e=this.sessions.touch(Date.now());return e.began&&this.enqueue("track",{event:"app_opened",properties:{}},e.id,V()),e.id}record(e,t){this.enqueue(e,t,this.beginSession(),V())}recordEngaged(e,t){let i=this.sessions.latestId()??this.beginSession(),n={event:"session_engaged",properties:{seconds:e}};this.enqueue("track",n,i,new Date(t).toISOString())}enqueue(e,t,i,n){let{anonymousId:o,userId:s}=this.identity.current(),a={type:e,messageId:g(),timestamp:n,anonymousId:o,...s===null?{}:{userId:s},...t,context:$(i,this.options.locale)},c=JSON.stringify(a);if(_(c)>qe)return u(`"${a.event??e}" is larger than 128 KB and was dropped`);this.eventsOutbox.push(c),this.events.wake(z)}confirmed(e,t){let i=Array.isArray(t.rejected)?t.rejected:[];i.length>0&&u("the server rejected items",i);let n=new Set(i.map(({index:c})=>c)),{anonymousId:o}=this.identity.current(),s=e.filter((c,l)=>!n.has(l)&&c.anonymousId===o),a=s.filter(({type:c})=>c!=="identify");this.decisions.confirm(a.map(({messageId:c,event:l})=>({id:c,opens:l==="app_opened"}))),a.length===0&&s.length>0&&this.decisions.want()}question(){let{anonymousId:e,userId:t,signature:i}=this.identity.current(),n=this.sessions.latestId()??this.beginSession(),o=$(n,this.options.locale);return{anonymousId:e,...t===null?{}:{userId:t},...t!==null&&i?{userIdSignature:i}:{},sessionId:n,context:o}}queueReport(e){this.reportsOutbox.push(JSON.stringify(e)),this.reports.wake(0)}keepOffer(e){e?this.tabStore.setObject("offer",{...e,tab:this.presence.tab}):this.tabStore.remove("offer")}};function V(){return new Date().toISOString()}var He=1e3;function le(r){let e=null,t=[],i=(n,o)=>{try{e?o(e):t.length<He&&t.push(o)}catch(s){u(`${n} failed`,s)}};return{init(n){try{if(e)return u("init was called before; this call does nothing");let o=Fe(n);if(!o)return;let s=new j(o,{local:Y("localStorage"),tab:Y("sessionStorage"),nonce:r});e=s,s.start();let a=t;t=[];for(let c of a)i("a call before init",c)}catch(o){u("init failed",o)}},identify(n,o,s){i("identify",a=>{if(E(n))return a.identify(null,n);let c=n==null||n===""?null:String(n),l=E(s)&&typeof s.signature=="string"?s.signature:void 0;a.identify(c,E(o)?o:{},l)})},track(n,o){if(typeof n!="string"||n.trim()==="")return u("track needs the event's name");i("track",s=>s.track(n,E(o)?o:{}))},page(n,o){i("page",s=>{E(n)?s.page(void 0,n):s.page(n||void 0,E(o)?o:{})})},reset:()=>i("reset",n=>n.reset()),pause:()=>i("pause",n=>n.pause()),resume:()=>i("resume",n=>n.resume()),onMessage(n){if(n!==null&&typeof n!="function")return u("onMessage needs a function or null");i("onMessage",o=>o.onMessage(n))},render(n){if(n!==null&&typeof n!="function")return u("render needs a function or null");i("render",o=>o.render(n))},async flush(){try{await e?.flush()}catch(n){u("flush failed",n)}},person(){try{return e?e.person():null}catch(n){return u("person failed",n),null}}}}function Fe(r){if(typeof window>"u"||typeof document>"u")return null;if(!r||typeof r.writeKey!="string"||r.writeKey==="")return u("init needs a writeKey"),null;try{let e=new URL(r.endpoint,document.baseURI);if(["http:","https:"].includes(e.protocol))return{...r,endpoint:e.href}}catch{}return u("init needs an endpoint: the address of the Nunchi server"),null}function E(r){return r!==null&&typeof r=="object"&&!Array.isArray(r)}var{init:rn,identify:sn,track:on,page:an,reset:cn,pause:dn,resume:un,onMessage:ln,render:pn,flush:mn,person:hn}=le();export{mn as flush,sn as identify,rn as init,ln as onMessage,an as page,dn as pause,hn as person,pn as render,cn as reset,un as resume,on as track};
