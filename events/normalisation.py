@@ -9,12 +9,9 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-# The Unicode property White_Space; str.strip() would also take U+001C to U+001F.
-WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-
-# The Unicode property White_Space; str.strip() without argument also takes U+001C to U+001F, which do not have it.
 _ASCII_WHITE_SPACE = "\t\n\v\f\r "
-_WHITE_SPACE = (
+# The Unicode property White_Space; str.strip() without argument also takes U+001C to U+001F, which do not have it.
+WHITE_SPACE = (
     _ASCII_WHITE_SPACE + "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
@@ -24,7 +21,7 @@ def normalise_text(text: str) -> str:
     """The form in which two texts are compared."""
     if text.isascii():
         return text.strip(_ASCII_WHITE_SPACE).lower()
-    return unicodedata.normalize("NFC", text).strip(_WHITE_SPACE).casefold()
+    return unicodedata.normalize("NFC", text).strip(WHITE_SPACE).casefold()
 
 
 def normalised(document: Any) -> Any | None:

@@ -1,0 +1,63 @@
+"""Merging people: an anonymous person becomes the identified one; every model's rows follow by its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from events.models import Event, Person, TraitChange
+from events.person_rules import DeleteRows, MoveRows, register, registered_rules
+from events.statements import run
+from events.traits import refresh_traits
+
+
+def merge_people(*, tenant_id: UUID, merges: Mapping[UUID, UUID]) -> None:
+    """Merge each source (key) into its target (value).
+
+    The caller holds the locks of all of them; no source is merged yet, no target is a source. Afterwards chains are
+    flat, the targets' traits are those of both, and the targets are touched.
+    """
+    if not merges:
+        return
+    sources, targets = list(merges), list(merges.values())
+    for rules in registered_rules().values():
+        rules.merge(tenant_id=tenant_id, sources=sources, targets=targets)
+    refresh_traits(tenant_id=tenant_id, whole_people=targets)
+
+
+def _merge_person(*, tenant_id: UUID, sources: Sequence[UUID], targets: Sequence[UUID]) -> None:
+    """A source becomes an alias, and so do its own aliases; the target was seen whenever either was."""
+    values = {"tenant": tenant_id, "sources": list(sources), "targets": list(targets)}
+    run(
+        "UPDATE events_person p SET merged_into = m.target, "
+        "merged_at = coalesce(p.merged_at, clock_timestamp()), touched_at = NULL, traits = '{}', traits_normal = NULL "
+        "FROM unnest(%(sources)b::uuid[], %(targets)b::uuid[]) AS m(source, target) "
+        "WHERE p.tenant_id = %(tenant)b AND (p.person_id = m.source OR p.merged_into = m.source)",
+        values,
+    )
+    run(
+        "UPDATE events_person p SET first_seen_at = least(p.first_seen_at, s.first_seen_at), "
+        "last_seen_at = greatest(p.last_seen_at, s.last_seen_at), "
+        "touched_at = coalesce(p.touched_at, clock_timestamp()) "
+        "FROM (SELECT m.target, min(a.first_seen_at) AS first_seen_at, max(a.last_seen_at) AS last_seen_at "
+        "      FROM unnest(%(sources)b::uuid[], %(targets)b::uuid[]) AS m(source, target) "
+        "      JOIN events_person a ON a.tenant_id = %(tenant)b AND a.person_id = m.source GROUP BY m.target) s "
+        "WHERE p.tenant_id = %(tenant)b AND p.person_id = s.target",
+        values,
+    )
+
+
+def _erase_person(*, tenant_id: UUID, person_ids: Sequence[UUID]) -> None:
+    """The person and every alias."""
+    run(
+        "DELETE FROM events_person WHERE tenant_id = %(tenant)b "
+        "AND (person_id = ANY(%(people)b::uuid[]) OR merged_into = ANY(%(people)b::uuid[]))",
+        {"tenant": tenant_id, "people": list(person_ids)},
+    )
+
+
+def register_rules() -> None:
+    """The rules of this room's own models."""
+    register(Event, merge=MoveRows(Event), erase=DeleteRows(Event))
+    register(TraitChange, merge=MoveRows(TraitChange), erase=DeleteRows(TraitChange))
+    register(Person, merge=_merge_person, erase=_erase_person)
