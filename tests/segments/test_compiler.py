@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from segments.conditions.compiler import FAR, Everyone, Key, People, Range, Setting, compile_conditions
 from segments.conditions.nodes import Node
@@ -18,7 +20,8 @@ from segments.membership import evaluate
 from tests.conftest import Company
 from tests.oracle.changes import next_change
 from tests.oracle.evaluate import is_member
-from tests.oracle.strategies import Case, cases
+from tests.oracle.facts import Condition, Event, Person, World
+from tests.oracle.strategies import Case, cases, dids, then_nots
 from tests.segments.histories import store_person
 
 SEGMENT = uuid5(UUID(int=0), "segment")
@@ -54,6 +57,73 @@ def test_compiler__any_condition_and_history__agrees_with_the_oracle(
     with transaction.atomic():
         compare(scoped.tenant.pk, case, node)
         transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(case=cases(depth=1), condition=st.one_of(then_nots(), dids()))
+def test_compiler__one_event_node__agrees_with_the_oracle(
+    future_partition: None, scoped: Company, case: Case, condition: Condition
+) -> None:
+    case = replace(case, condition=condition)
+    try:
+        node = parsed(case)
+    except ConditionError:
+        return
+    with transaction.atomic():
+        compare(scoped.tenant.pk, case, node)
+        transaction.set_rollback(True)
+
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+CART = {"did": "added", "then_not": {"did": "bought", "same": ["cart"]}, "after": "10m", "for": "1h"}
+AGAIN = {"did": "added", "then_not": {"did": "added"}, "after": "10m", "for": "1h"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("condition", [CART, AGAIN, {"not": CART}], ids=["cart", "again", "not"])
+@pytest.mark.parametrize(
+    "history",
+    [
+        [("added", 0, 1)],
+        [("bought", -5, 1), ("added", 0, 1)],  # a purchase before the cart excuses nothing
+        [("added", 0, 1), ("bought", 0, 1)],  # one at the very same time does
+        [("added", 0, 1), ("bought", 5, 2)],
+        [("added", 0, 1), ("bought", 5, None)],
+        [("added", 0, None), ("bought", 5, None)],
+        [("added", 0, 1), ("added", 5, 2), ("bought", 7, 2)],
+        [("added", 0, 1), ("added", 0, 1)],
+        [("added", 0, True), ("bought", 5, "TRUE")],
+        [("added", 0, 1), ("bought", 5, 1.0)],
+        [("added", 0, 1), ("bought", 5, "1")],
+        [("added", 0, [1]), ("bought", 5, [1])],
+    ],
+    ids=str,
+)
+def test_compiler__then_not_at_its_borders__agrees_with_the_oracle(
+    scoped: Company, condition: Condition, history: list[tuple[str, int, object]]
+) -> None:
+    person = Person(
+        events=tuple(
+            Event(
+                name=name,
+                occurred_at=NOON + timedelta(minutes=minute),
+                message_id=f"m{number}",
+                properties={} if cart is None else {"cart": cart},
+            )
+            for number, (name, minute, cart) in enumerate(history)
+        )
+    )
+    for minute in (0, 5, 7, 9, 10, 15, 60, 70, 75, 80):
+        for step in (-1, 0, 1):
+            now = NOON + timedelta(minutes=minute, microseconds=step)
+            past = replace(person, events=tuple(e for e in person.events if e.occurred_at <= now))
+            case = Case(condition=condition, world=World(), people=(past,), now=now)
+            with transaction.atomic():
+                compare(scoped.tenant.pk, case, parsed(case))
+                transaction.set_rollback(True)
 
 
 def compare(tenant_id: UUID, case: Case, node: Node) -> None:
