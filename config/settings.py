@@ -18,6 +18,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(env.str("NUNCHI_STATE_DIR", str(BASE_DIR / "var" / "state")))
 DEBUG = env.bool("NUNCHI_DEBUG", False)
 TESTING = "pytest" in sys.modules
+DEMO = env.bool("NUNCHI_DEMO", False)
+DEMO_DIR = STATE_DIR if env.str("NUNCHI_STATE_DIR", "") else BASE_DIR / "var"
 
 DATABASE_URL = env.str("DATABASE_URL", "")
 DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", "")
@@ -36,15 +38,13 @@ SECRET_KEY = env.str("NUNCHI_SECRET_KEY", "") or embedded.addresses(STATE_DIR).s
 # --- web ----------------------------------------------------------------------------------------
 WEB_HOST = env.str("NUNCHI_WEB_HOST", "127.0.0.1")
 WEB_PORT = env.int("NUNCHI_WEB_PORT", 8000)
-WEB_THREADS = env.int("NUNCHI_WEB_THREADS", 8)
+WEB_THREADS = env.int("NUNCHI_WEB_THREADS", 4)
 PUBLIC_URL = env.str("NUNCHI_PUBLIC_URL", f"http://{WEB_HOST}:{WEB_PORT}").rstrip("/")
 ALLOWED_HOSTS = env.list("NUNCHI_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("NUNCHI_CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("NUNCHI_CSRF_TRUSTED_ORIGINS", [])
 _HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("NUNCHI_BEHIND_PROXY", False) else None
-)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("NUNCHI_BEHIND_PROXY", False) else None
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "config.logging.RequestContextMiddleware",
     "config.health.HealthMiddleware",
     "config.metrics.RequestMetricsMiddleware",
+    "events.cors.CORSMiddleware",
     "config.errors.APIErrorMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "web.content_security.ContentSecurityMiddleware",
@@ -155,7 +156,7 @@ def _database(url: str, owner_url: str) -> dict[str, Any]:
         "CONN_MAX_AGE": 0 if DATABASE_POOL_SIZE else 300,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
-        "TEST": {"NAME": "_".join(filter(None, ["test", app.get("dbname", "nunchi"), TEST_SUFFIX]))},
+        "TEST": {"NAME": "_".join(filter(None, ["test", str(app.get("dbname", "nunchi")), TEST_SUFFIX]))},
     }
 
 
@@ -163,7 +164,7 @@ DATABASES = {"default": _database(DATABASE_URL, DATABASE_OWNER_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.cache.TolerantCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "nunchi",
         "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
@@ -235,4 +236,25 @@ LOGGING_CONFIG = "config.logging.configure"
 LOGGING: dict[str, Any] = {"level": LOG_LEVEL, "format": LOG_FORMAT}
 METRICS_TOKEN = env.str("NUNCHI_METRICS_TOKEN", "")
 
-UNFOLD = {"SITE_TITLE": "Nunchi", "SITE_HEADER": "Nunchi", "SITE_URL": "/", "SHOW_HISTORY": False}
+UNFOLD = {
+    "SITE_TITLE": "Nunchi",
+    "SITE_HEADER": "Nunchi",
+    "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}web/icon.svg"}],
+    "SHOW_HISTORY": False,
+    "COLORS": {
+        "primary": {
+            "50": "#eff5ff",
+            "100": "#dce8fd",
+            "200": "#bdd4fb",
+            "300": "#93b9f8",
+            "400": "#6496f0",
+            "500": "#3f7ce6",
+            "600": "#2f6fde",
+            "700": "#2457b5",
+            "800": "#21498f",
+            "900": "#1f3f73",
+            "950": "#152848",
+        }
+    },
+}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
@@ -16,14 +18,16 @@ from tenants.admin_site import TenantModelAdmin
 from tenants.forms import WorkspaceForm
 from tenants.models import APIKey, AuditEntry, Member, Tenant, User
 
-admin.site.unregister(Group)  # permissions come from the role in the tenant
+# Permissions come from the role in the tenant; addresses and second factors are their users' own.
+for model in (Group, EmailAddress, Authenticator):
+    admin.site.unregister(model)
 
 
 @admin.register(Tenant)
 class TenantAdmin(TenantModelAdmin):
     """The tenant of the scope alone; tenants are made by `manage.py create_tenant`."""
 
-    form = WorkspaceForm
+    form = WorkspaceForm  # type: ignore[assignment]
     list_display: ClassVar = ["name", "time_zone", "locale", "created_at"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -76,7 +80,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     ordering: ClassVar = ["email"]
-    list_display: ClassVar = ["email", "is_staff", "is_superuser", "is_active", "last_login"]
+    list_display = ["email", "is_staff", "is_superuser", "is_active", "last_login"]
     list_filter: ClassVar = ["is_staff", "is_superuser", "is_active"]
     search_fields: ClassVar = ["email"]
     filter_horizontal: ClassVar = []
@@ -86,10 +90,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser"]}),
         (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
-    add_fieldsets: ClassVar = [(None, {"fields": ["email", "password1", "password2"]})]
+    add_fieldsets = [(None, {"fields": ["email", "password1", "password2"]})]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_superuser  # type: ignore[union-attr]
+        return request.user.is_superuser
 
     has_module_permission = has_add_permission = has_view_permission
     has_change_permission = has_delete_permission = has_view_permission

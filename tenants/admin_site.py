@@ -28,7 +28,7 @@ class NunchiAdminSite(UnfoldAdminSite):
     """For staff who are members of a tenant: TenantMiddleware gives the scope, rendering included."""
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_staff and access_of(request))  # type: ignore[union-attr]
+        return bool(request.user.is_active and request.user.is_staff and access_of(request))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """One sign-in for everything: the admin's own form would go around the second factor."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from contextlib import ExitStack
-from typing import Any, ClassVar
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -65,27 +65,32 @@ class IsServerKey(permissions.BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.auth is None:
             raise exceptions.NotAuthenticated("A server key is needed: Authorization: Basic base64(key:).")
-        if not request.auth.is_server:
-            raise APIError(status_code=403, code="server_key_needed", message="A write key is public and may not do this.")
+        if not isinstance(request.auth, Caller) or not request.auth.is_server:
+            raise APIError(
+                status_code=403, code="server_key_needed", message="A write key is public and may not do this."
+            )
         return True
 
 
 class TenantAPIView(APIView):
     """A view for server keys whose handler runs inside its tenant's scope; an error rolls everything back."""
 
-    authentication_classes: ClassVar = [KeyAuthentication]
-    permission_classes: ClassVar = [IsServerKey]
+    authentication_classes = [KeyAuthentication]
+    permission_classes = [IsServerKey]
+    _in_scope = False
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as self._scopes:
             response = super().dispatch(request, *args, **kwargs)
-            if getattr(response, "exception", False) and transaction.get_connection().in_atomic_block:
+            if self._in_scope and getattr(response, "exception", False):
                 transaction.set_rollback(True)
         return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self._scopes.enter_context(tenant_scope(request.auth.tenant_id))
+        caller: Caller = request.auth  # type: ignore[assignment]  # KeyAuthentication and IsServerKey have seen to it
+        self._scopes.enter_context(tenant_scope(caller.tenant_id))
+        self._in_scope = True
 
     def not_found(self) -> Response:
         raise APIError(status_code=404, code="not_found", message="There is no such object.")

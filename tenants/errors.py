@@ -17,9 +17,7 @@ log = structlog.get_logger(__name__)
 class APIError(exceptions.APIException):
     """An error that the API answers with its own status, code and message."""
 
-    def __init__(
-        self, *, status_code: int, code: str, message: str, fields: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, *, status_code: int, code: str, message: str, fields: dict[str, Any] | None = None) -> None:
         super().__init__(message, code)
         self.status_code = status_code
         self.code = code
@@ -48,8 +46,8 @@ def api_exception_handler(exc: Exception, context: dict[str, Any]) -> Response |
             code, body = status.HTTP_400_BAD_REQUEST, error_body("invalid", "Some values are not valid.", fields)
         case exceptions.APIException():
             code, body = exc.status_code, error_body(exc.default_code, str(exc.detail))
-            if isinstance(exc, exceptions.Throttled) and exc.wait is not None:
-                headers["Retry-After"] = str(int(exc.wait) + 1)
+            if wait := getattr(exc, "wait", None):  # of Throttled
+                headers["Retry-After"] = str(int(wait) + 1)
         case OperationalError():
             log.exception("api.database_unavailable")
             code = status.HTTP_503_SERVICE_UNAVAILABLE

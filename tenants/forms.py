@@ -26,7 +26,7 @@ class TenantModelForm(forms.ModelForm):
 
     def _get_validation_exclusions(self) -> set[str]:
         # The tenant is no field of the form, yet half of every unique constraint.
-        return super()._get_validation_exclusions() - {"tenant"}
+        return super()._get_validation_exclusions() - {"tenant"}  # type: ignore[misc]
 
 
 class LinesField(forms.CharField):
@@ -58,7 +58,9 @@ class LinesField(forms.CharField):
 class WorkspaceForm(forms.ModelForm):
     """The tenant's own settings."""
 
-    time_zone = forms.ChoiceField(label=_("Time zone"), choices=lambda: [(name, name) for name in available_time_zones()])
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"), choices=lambda: [(name, name) for name in available_time_zones()]
+    )
     locale = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     allowed_origins = LinesField(
         label=_("Allowed origins"),
@@ -100,7 +102,7 @@ class WorkspaceForm(forms.ModelForm):
                     _("“%(origin)s” is not an origin. Write it like https://shop.example, without a path."),
                     params={"origin": origin},
                 )
-        return origins
+        return list(dict.fromkeys(origins))
 
     def clean_public_traits(self) -> list[str]:
         for trait in self.cleaned_data["public_traits"]:

@@ -19,6 +19,13 @@ def grant_framework_tables(connection: DatabaseWrapper) -> None:
     role = quote(connection.application_role)
     existing = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_database(), pg_has_role(current_user, datdba, 'USAGE') FROM pg_database "
+            "WHERE datname = current_database()"
+        )
+        database, is_owner = cursor.fetchone()
+        if is_owner:  # temporary tables would be outside every policy
+            cursor.execute(f"REVOKE TEMPORARY ON DATABASE {quote(database)} FROM PUBLIC")
         cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
         if "django_migrations" in existing:
             cursor.execute(f"GRANT SELECT ON django_migrations TO {role}")

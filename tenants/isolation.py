@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 
 from tenants.scope import SETTING
@@ -20,14 +19,12 @@ class TenantIsolation(models.BaseConstraint):
     Not FORCEd: the owner (migrations, backup) sees everything. The application role gets just `privileges`.
     """
 
-    def __init__(
-        self, *, name: str, column: str = "tenant_id", privileges: tuple[str, ...] = READ_WRITE
-    ) -> None:
+    def __init__(self, *, name: str, column: str = "tenant_id", privileges: tuple[str, ...] = READ_WRITE) -> None:
         super().__init__(name=name)
         self.column = column
         self.privileges = tuple(privileges)
 
-    def create_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> Statement:
+    def create_sql(self, model: Any, schema_editor: Any) -> Statement:  # type: ignore[override]
         quote = schema_editor.quote_name
         table, role = quote(model._meta.db_table), quote(schema_editor.connection.application_role)
         predicate = f"{quote(self.column)} = NULLIF(current_setting('{SETTING}', true), '')::uuid"
@@ -37,18 +34,18 @@ class TenantIsolation(models.BaseConstraint):
             f"GRANT {', '.join(self.privileges)} ON {table} TO {role}"
         )
 
-    def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> None:  # type: ignore[override]
         """A policy has no form inside CREATE TABLE: it follows in the same migration."""
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
 
-    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> Statement:
+    def remove_sql(self, model: Any, schema_editor: Any) -> Statement:  # type: ignore[override]
         quote = schema_editor.quote_name
         return Statement(f"DROP POLICY {quote(self.name)} ON {quote(model._meta.db_table)}")
 
     def validate(self, *args: Any, **kwargs: Any) -> None:
         """The database alone enforces it."""
 
-    def deconstruct(self) -> tuple[str, tuple[()], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
         return path, args, kwargs | {"column": self.column, "privileges": self.privileges}
 

@@ -23,7 +23,8 @@ from tenants.scope import TenantManager
 @cache
 def available_time_zones() -> list[str]:
     """The names of the tz database, without its aliases for systems and tests."""
-    return sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/")) + ["UTC"]
+    names = (name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/"))
+    return [*sorted(names), "UTC"]
 
 
 def validate_time_zone(name: str) -> None:

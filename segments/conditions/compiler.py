@@ -225,7 +225,7 @@ class _Compiler:
         after, end = self.interval(node.after), self.interval(life)
         # An X is excused when another Y of its key lies in [t, now]: peers of equal time count, itself does not.
         self.ctes.append(
-            f"{name} AS (SELECT w.person_id,"
+            f"{name} AS MATERIALIZED (SELECT w.person_id,"
             f" max(w.t + {end}) FILTER (WHERE w.t + {after} <= {self.now}) AS ends,"
             f" min(w.t + {after}) FILTER (WHERE w.t + {after} > {self.now}) AS begins"
             f" FROM (SELECT e.person_id, e.t, {present} AS is_x,"
@@ -309,7 +309,8 @@ class _Compiler:
             self.ctes.insert(0, self.scan())
         if self.aggregates:
             columns = ", ".join(f"{expression} AS {name}" for expression, name in self.aggregates.items())
-            self.ctes.append(f"agg AS (SELECT e.person_id, {columns} FROM ev e GROUP BY e.person_id)")
+            # MATERIALIZED: a planner without statistics, as after an import, would run it once a person.
+            self.ctes.append(f"agg AS MATERIALIZED (SELECT e.person_id, {columns} FROM ev e GROUP BY e.person_id)")
             joins.append("LEFT JOIN agg ON agg.person_id = p.person_id")
         columns = ", ".join(["p.person_id", *self.levels[0]])
         return (

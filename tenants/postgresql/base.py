@@ -30,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @property
     def pool(self) -> Any:
-        return None if self._is_owner else super().pool
+        return None if self._is_owner else super().pool  # type: ignore[misc]
 
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()

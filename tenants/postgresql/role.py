@@ -20,6 +20,6 @@ def refuse_bypassing_role(connection: DatabaseWrapper) -> None:
         connection.connection.close()
         raise ImproperlyConfigured(
             f"The database role “{role}” is, or may become, a superuser, a role with BYPASSRLS or the owner of the "
-            "tables, so tenants would not be isolated. Set DATABASE_URL to the application role (manage.py bootstrap_database makes one) and "
-            "DATABASE_OWNER_URL to the owner."
+            "tables, so tenants would not be isolated. Set DATABASE_URL to the application role "
+            "(manage.py bootstrap_database makes one) and DATABASE_OWNER_URL to the owner."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -21,10 +20,9 @@ def client() -> Client:
 
 
 @pytest.fixture
-def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def away(monkeypatch: pytest.MonkeyPatch) -> None:
     """A real client of Redis whose server is not there."""
     monkeypatch.setattr(health, "_redis", redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2))
-    yield
 
 
 def plant_undigested(company: Company, *, age: timedelta) -> None:

@@ -58,6 +58,20 @@ def test_log__of_the_framework__has_the_same_form_with_its_traceback(lines: io.S
     assert "ZeroDivisionError" in str(line["exception"])
 
 
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_log__of_an_error__never_holds_the_values_of_variables(lines: io.StringIO, log_format: str) -> None:
+    configure({"level": "INFO", "format": log_format})
+    logging.getLogger().handlers[0].setStream(lines)  # type: ignore[attr-defined]
+    trait = "private words"
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError:
+        logging.getLogger("x").exception("broken")
+
+    assert "ZeroDivisionError" in lines.getvalue()
+    assert trait not in lines.getvalue()
+
+
 @pytest.mark.django_db
 def test_log__in_a_request__carries_its_id_and_tenant(lines: io.StringIO, acme: Company) -> None:
     client = Client()
