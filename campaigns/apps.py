@@ -6,5 +6,7 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns.person_rules import register_rules
+        from campaigns.segment_uses import register
 
         register_rules()
+        register()

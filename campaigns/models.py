@@ -109,7 +109,9 @@ class Decision(PersonKeyedModel):
     arm = models.CharField(max_length=10, choices=Arm.choices)
     propensity = models.FloatField(help_text="Probability with which this arm and variant was chosen.")
     policy_version = models.CharField(max_length=50)
-    device = models.TextField(help_text="Who asked (anonymous id or user id); a repeated question gets the same answer.")
+    device = models.TextField(
+        help_text="Who asked (anonymous id or user id); a repeated question gets the same answer."
+    )
     session_id = models.TextField(blank=True)
     decided_at = models.DateTimeField()
     expires_at = models.DateTimeField()
