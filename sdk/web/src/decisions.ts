@@ -8,11 +8,12 @@ import type { Outcome } from "./transport";
 import { warn } from "./warn";
 
 const TIMEOUT_MS = 10_000;
-const TRIGGER_LIFE_MS = 60_000;
+/** As long as the longest trigger life of a campaign: the server decides which are live and which were used. */
+const TRIGGER_LIFE_MS = 86_400_000;
 const MAX_TRIGGERS = 50;
 const SOONEST_CHECK_MS = 1_000;
 
-/** A confirmed event of the app that no decision has been asked about yet. */
+/** A confirmed event of the app, named in every question: what a gap or cap stops now may be shown later. */
 interface Trigger {
   id: string;
   opens: boolean;
@@ -31,7 +32,7 @@ export interface Question {
 export interface Asking {
   moment: Moment;
   exposure: Exposure;
-  /** This tab's storage: unnamed triggers outlive a change of page. */
+  /** This tab's storage: triggers outlive a change of page. */
   store: KeyStore;
   post: (body: string, timeoutMs: number) => Promise<Outcome>;
   question: () => Question;
@@ -115,8 +116,6 @@ export class Decisions {
       return this.askIn(waitMs);
     }
     this.failures = 0;
-    const named = new Set(triggers.map(({ id }) => id));
-    this.save(this.triggers().filter(({ id }) => !named.has(id)));
     if (outcome.kind === "refused") return warn(`no decision: ${outcome.reason}`);
     const { decision, next_check_in_ms: nextCheck } = outcome.body as unknown as DecideAnswer;
     const asksAgain = typeof nextCheck === "number" && isCurrent(asked.anonymousId);

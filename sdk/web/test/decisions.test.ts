@@ -16,20 +16,21 @@ describe("questions", () => {
     expect(asked()[0]!.body).toMatchObject({ triggers: [opened!.messageId], open: true, anonymousId: opened!.anonymousId });
   });
 
-  test("test_decide__nothing_queued_at_start__asks_without_triggers", async () => {
+  test("test_decide__next_page_of_the_tab__names_what_the_former_one_sent", async () => {
     openTab();
     await pass(500);
     leavePage();
+    const [opened] = server.named("app_opened");
     server.requests.length = 0;
 
     openTab();
     await pass(1_000);
 
-    expect(asked().map(({ body }) => body.triggers)).toEqual([[]]);
-    expect(asked()[0]!.body.open).toBe(false);
+    // The server remembers what was used: it is named again, in case a gap stood in its way.
+    expect(asked().map(({ body }) => body.triggers)).toEqual([[opened!.messageId]]);
   });
 
-  test("test_decide__event_confirmed__is_named_once_after_its_confirmation", async () => {
+  test("test_decide__event_confirmed__is_named_after_its_confirmation", async () => {
     const tab = openTab();
     await pass(5_000);
     server.requests.length = 0;
@@ -40,7 +41,7 @@ describe("questions", () => {
 
     const paths = server.requests.map(({ path }) => path);
     expect(paths).toEqual(["/v1/batch", "/v1/decide"]);
-    expect(asked()[0]!.body.triggers).toEqual([server.named("carted")[0]!.messageId]);
+    expect(asked()[0]!.body.triggers).toContain(server.named("carted")[0]!.messageId);
   });
 
   test("test_decide__event_not_confirmed__is_not_named", async () => {
@@ -66,12 +67,12 @@ describe("questions", () => {
     expect(asked()).toHaveLength(2);
   });
 
-  test("test_decide__event_unnamed_for_a_minute__is_not_named_any_more", async () => {
+  test("test_decide__event_older_than_a_day__is_not_named_any_more", async () => {
     const tab = openTab();
     await pass(500);
     tab.pause();
     tab.track("carted", {});
-    await pass(61_000);
+    await pass(86_401_000);
 
     tab.resume();
     await pass(100);
@@ -132,7 +133,7 @@ describe("questions", () => {
 
     expect(whileHidden).toBe(1);
     expect(asked()).toHaveLength(2);
-    expect(asked()[1]!.body.triggers).toEqual([server.named("carted")[0]!.messageId]);
+    expect(asked()[1]!.body.triggers).toContain(server.named("carted")[0]!.messageId);
   });
 
   test("test_decide__paused__asks_after_resume", async () => {
@@ -148,7 +149,7 @@ describe("questions", () => {
     expect(asked()).toHaveLength(1);
   });
 
-  test("test_decide__next_check__asks_again_then_without_triggers", async () => {
+  test("test_decide__next_check__names_again_what_was_stopped", async () => {
     let first = true;
     server.decide = () => {
       const body = { decision: null, next_check_in_ms: first ? 15_000 : null };
@@ -162,7 +163,7 @@ describe("questions", () => {
     await pass(600);
 
     expect(before).toBe(1);
-    expect(asked()[1]!.body.triggers).toEqual([]);
+    expect(asked()[1]!.body.triggers).toEqual([server.named("app_opened")[0]!.messageId]);
   });
 
   test("test_decide__next_check_beyond_what_timers_hold__does_not_fire_at_once", async () => {
