@@ -108,6 +108,7 @@ def test_open_workspace__simulated_campaign__measured_both_arms_and_says_that_it
         campaign = Campaign.objects.get(pk=record.campaigns["simulated"])
         found = attribute(campaign=campaign, tenant=Tenant.objects.get(), now=datetime.now(UTC))
     assert "simulated" in campaign.name
+    assert campaign.status == Campaign.Status.ENDED
     assert found.treatment.exposed > 5
     assert found.control.exposed > 5
     assert found.control.rendered == 0
