@@ -105,16 +105,15 @@ def copy_rate(tenant: Tenant) -> float:
         columns = [column.name for column in cursor.description]
         rows = [[json.dumps(v) if isinstance(v, dict) else v for v in row] for row in cursor.fetchall()]
     key = "PRIMARY KEY (tenant_id, person_id, name, occurred_at, event_id)"
-    with connection.as_owner():
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE TABLE bare_copy (LIKE events_event INCLUDING DEFAULTS, {key})")
-            start = time.perf_counter()
-            for first in range(0, len(rows), BATCH):
-                with cursor.copy(f"COPY bare_copy ({', '.join(columns)}) FROM STDIN") as copy:
-                    for row in rows[first : first + BATCH]:
-                        copy.write_row(row)
-            seconds = time.perf_counter() - start
-            cursor.execute("DROP TABLE bare_copy")
+    with connection.as_owner(), connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE bare_copy (LIKE events_event INCLUDING DEFAULTS, {key})")
+        start = time.perf_counter()
+        for first in range(0, len(rows), BATCH):
+            with cursor.copy(f"COPY bare_copy ({', '.join(columns)}) FROM STDIN") as copy:
+                for row in rows[first : first + BATCH]:
+                    copy.write_row(row)
+        seconds = time.perf_counter() - start
+        cursor.execute("DROP TABLE bare_copy")
     return len(rows) / seconds
 
 

@@ -71,17 +71,14 @@ def bootstrap(*, admin_url: str, owner_url: str, app_url: str) -> None:
             "bound by row-level security."
         )
     if owner.database != app.database:
-        raise BootstrapError(
-            f"The owner's URL names the database {owner.database}, the application's {app.database}."
-        )
+        raise BootstrapError(f"The owner's URL names the database {owner.database}, the application's {app.database}.")
 
     with _connect(admin_url, whose="the administrator") as admin:
         if admin.info.user in (owner.role, app.role):
             raise BootstrapError(f"The administrator must be another role than {admin.info.user}.")
         if admin.info.server_version < OLDEST_POSTGRES * 10_000:
             raise BootstrapError(
-                f"Postgres {OLDEST_POSTGRES} or newer is needed; this is "
-                f"{admin.info.server_version // 10_000}."
+                f"Postgres {OLDEST_POSTGRES} or newer is needed; this is {admin.info.server_version // 10_000}."
             )
         try:
             _ensure_role(admin, owner, _OWNER_ATTRIBUTES)
@@ -139,9 +136,7 @@ def _ensure_role(admin: psycopg.Connection[Any], login: _Login, wanted: dict[str
             keyword = _KEYWORDS[attribute][0 if value else 1]
             admin.execute(sql.SQL("ALTER ROLE {} {}").format(role, sql.SQL(keyword)))
     # Sent as the digest that the server keeps, so that no log of statements can hold the password.
-    digest = admin.pgconn.encrypt_password(
-        login.password.encode(), login.role.encode(), b"scram-sha-256"
-    ).decode()
+    digest = admin.pgconn.encrypt_password(login.password.encode(), login.role.encode(), b"scram-sha-256").decode()
     admin.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(digest)))
 
 
@@ -187,7 +182,5 @@ def _ensure_database(admin: psycopg.Connection[Any], owner: _Login) -> None:
         else sql.SQL("")
     )
     admin.execute(
-        sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' {} TEMPLATE template0").format(
-            database, role, locale
-        )
+        sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' {} TEMPLATE template0").format(database, role, locale)
     )

@@ -56,9 +56,7 @@ def standard_programs() -> list[Program]:
         Program("web", _web_command()),
         Program("live", _worker_command("live", [LIVE_QUEUE], settings.WORKER_CONCURRENCY)),
         Program("worker", _worker_command("worker", others, max(1, settings.WORKER_CONCURRENCY // 2))),
-        Program(
-            "beat", _celery("beat", "--schedule", str(settings.STATE_DIR / "beat-schedule"), "--pidfile=")
-        ),
+        Program("beat", _celery("beat", "--schedule", str(settings.STATE_DIR / "beat-schedule"), "--pidfile=")),
     ]
 
 
@@ -195,9 +193,7 @@ class _Manager(Manager):
     def terminate(self) -> None:
         if self._terminating:
             return
-        ended = {
-            name: found["returncode"] for name, found in self._processes.items() if "returncode" in found
-        }
+        ended = {name: found["returncode"] for name, found in self._processes.items() if "returncode" in found}
         if ended and not self._closing.is_set():
             name, code = next(iter(ended.items()))
             self._exit_code = code if code > 0 else 1  # none of them should end, not even with success

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
@@ -15,9 +13,11 @@ urlpatterns = [
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("", include("web.urls")),
     path("demo/", include("config.demo.urls")),
-    *([path("people/", include("web.people_urls"))] if find_spec("web.people_urls") else []),
+    path("people/", include("web.people_urls")),
     path("", include("tenants.urls")),
-    *(path("", include(f"{room}.urls")) for room in ("events", "segments", "campaigns") if find_spec(f"{room}.urls")),
+    path("", include("events.urls")),
+    path("", include("segments.urls")),
+    path("", include("campaigns.urls")),
 ]
 
 handler400 = "config.errors.bad_request"

@@ -97,9 +97,7 @@ def _store(tenant_id: UUID, items: Sequence[Item], is_server: bool) -> Outcome:
     asked = [one for _, one in fresh]
     known = look(tenant_id=tenant_id, asked=asked)
     attribution = attribute(asked=asked, known=known, may_merge_users=is_server)
-    received_at = lock(
-        tenant_id=tenant_id, asked=asked, rows=attribution.rows, known=known, arrived_at=arrived_at
-    )
+    received_at = lock(tenant_id=tenant_id, asked=asked, rows=attribution.rows, known=known, arrived_at=arrived_at)
     merge_people(tenant_id=tenant_id, merges=attribution.merges)
     facts = [
         _Fact(event_id, person_id, one.item, one.occurred_at)

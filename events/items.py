@@ -70,9 +70,7 @@ decode_item = msgspec.json.Decoder(WireItem, float_hook=exact_number).decode
 _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
 
-def build_item(
-    wire: WireItem, *, index: int, batch_context: dict[str, Any], batch_sent_at: Any, raw: bytes
-) -> Item:
+def build_item(wire: WireItem, *, index: int, batch_context: dict[str, Any], batch_sent_at: Any, raw: bytes) -> Item:
     """The item that this one means; raises InvalidItem."""
     kind = wire.type
     if not isinstance(kind, str) or kind not in TYPES:

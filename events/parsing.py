@@ -91,9 +91,7 @@ def parse_batch(body: bytes, *, max_item_bytes: int) -> Parsed:
                 raise InvalidItem("item_too_large", f"An item may have at most {max_item_bytes} bytes.")
             wire = _wire_item(content)
             key = key or _text_or_none(wire.write_key)
-            items.append(
-                build_item(wire, index=index, batch_context=context, batch_sent_at=batch.sent_at, raw=content)
-            )
+            items.append(build_item(wire, index=index, batch_context=context, batch_sent_at=batch.sent_at, raw=content))
         except InvalidItem as error:
             rejections.append(Rejection(index=index, code=error.code, message=error.message, raw=content))
     return Parsed(items=items, rejections=rejections, write_key=key)

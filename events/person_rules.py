@@ -68,7 +68,6 @@ class DeleteRows:
 
     def __call__(self, *, tenant_id: UUID, person_ids: Sequence[UUID]) -> None:
         run(
-            f"DELETE FROM {self.table} "
-            "WHERE tenant_id = %(tenant)b AND person_id = ANY(%(people)b::uuid[])",
+            f"DELETE FROM {self.table} WHERE tenant_id = %(tenant)b AND person_id = ANY(%(people)b::uuid[])",
             {"tenant": tenant_id, "people": list(person_ids)},
         )

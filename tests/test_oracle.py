@@ -179,9 +179,7 @@ def test_then_not__without_for__lasts_24_hours() -> None:
         (NOW + US, True),  # it has not happened
     ],
 )
-def test_then_not__second_event__counts_from_the_time_of_the_first_until_now(
-    second_at: datetime, answer: bool
-) -> None:
+def test_then_not__second_event__counts_from_the_time_of_the_first_until_now(second_at: datetime, answer: bool) -> None:
     events = event("added_to_cart", NOW - 20 * MINUTE, cart_id=1), event("purchased", second_at, cart_id=1)
 
     assert holds(CART, *events) is answer
@@ -242,8 +240,7 @@ def test_is_member__events_in_any_order__gives_the_same_answer(case: Case, data:
     shuffled = replace(person, events=tuple(data.draw(st.permutations(person.events))))
 
     answers = {
-        is_member(condition=case.condition, person=one, world=case.world, now=case.now)
-        for one in (person, shuffled)
+        is_member(condition=case.condition, person=one, world=case.world, now=case.now) for one in (person, shuffled)
     }
 
     assert len(answers) == 1

@@ -17,9 +17,7 @@ from tests.oracle.times import instant_of
 SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-def changes_at(
-    condition: Condition, *events: Event, now: datetime = NOW, world: World = UTC_WORLD
-) -> datetime | None:
+def changes_at(condition: Condition, *events: Event, now: datetime = NOW, world: World = UTC_WORLD) -> datetime | None:
     return next_change(condition=condition, person=Person(events=events), world=world, now=now)
 
 
@@ -143,9 +141,7 @@ def test_next_change__event_after_now__is_no_fact_yet() -> None:
 
 @settings(max_examples=150, suppress_health_check=SLOW_TO_DRAW, deadline=None)
 @given(case=cases(), data=st.data())
-def test_next_change__random_instants_before_it__all_give_the_answer_of_now(
-    case: Case, data: st.DataObject
-) -> None:
+def test_next_change__random_instants_before_it__all_give_the_answer_of_now(case: Case, data: st.DataObject) -> None:
     (person,) = case.people
     known = replace(person, events=tuple(e for e in person.events if e.occurred_at <= case.now))
     now_us = instant_of(case.now)

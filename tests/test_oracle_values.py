@@ -207,9 +207,7 @@ def test_numeric_text__by_the_json_grammar__is_a_number_or_not(text: str, number
     ],
 )
 @pytest.mark.parametrize("literal", [10, 10.0, "10", " 1e1"])
-def test_order__against_a_number__compares_numbers_only(
-    value: Any, answers: list[bool], literal: Any
-) -> None:
+def test_order__against_a_number__compares_numbers_only(value: Any, answers: list[bool], literal: Any) -> None:
     assert [fact(value, op, literal) for op in (">", ">=", "<", "<=")] == answers
 
 

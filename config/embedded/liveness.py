@@ -33,9 +33,7 @@ def is_running(pid: int, *, mentioning: Path) -> bool:
     except FileNotFoundError:
         if Path("/proc/self").exists():
             return False
-        listing = subprocess.run(
-            ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True
-        )
+        listing = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)
         command = listing.stdout
     return str(mentioning) in command
 

@@ -109,9 +109,7 @@ class Postgres:
             return
         os.kill(pid, signal.SIGINT)
         if not liveness.wait_until_gone(pid, mentioning=self.data, seconds=STOP_SECONDS):
-            _tell(
-                "The embedded Postgres does not stop; stopping it at once. It will recover when next started."
-            )
+            _tell("The embedded Postgres does not stop; stopping it at once. It will recover when next started.")
             os.kill(pid, signal.SIGQUIT)
             liveness.wait_until_gone(pid, mentioning=self.data, seconds=10)
 
@@ -128,9 +126,7 @@ class Postgres:
         self._forget_stranger(socket.with_name(f"{socket.name}.lock"))
         self.account.write(
             self.data / "postgresql.conf",
-            _CONFIGURATION.format(
-                sockets=self.state.sockets, logs=self.logs, shared_memory=_shared_memory_type()
-            ),
+            _CONFIGURATION.format(sockets=self.state.sockets, logs=self.logs, shared_memory=_shared_memory_type()),
         )
         self._start_program(binaries)
 
@@ -160,9 +156,7 @@ class Postgres:
         finally:
             password.unlink(missing_ok=True)
         if result.returncode:
-            raise EmbeddedError(
-                f"The embedded database could not be created in {self.home}:\n{result.stdout}"
-            )
+            raise EmbeddedError(f"The embedded database could not be created in {self.home}:\n{result.stdout}")
         unfinished.rename(self.data)
 
     def _check_version(self) -> None:
@@ -200,8 +194,7 @@ class Postgres:
             # touched.
             if "is still in use" not in said or time.monotonic() > deadline:
                 raise EmbeddedError(
-                    f"The embedded Postgres did not start. It said:\n{self._last_words(said)}\n"
-                    f"Its data: {self.data}"
+                    f"The embedded Postgres did not start. It said:\n{self._last_words(said)}\nIts data: {self.data}"
                 )
             time.sleep(0.2)
 

@@ -114,8 +114,7 @@ def read_or_create_state(*, state_dir: Path | None = None) -> State:
         ) from error
     except OSError as error:
         raise EmbeddedError(
-            f"{directory} cannot hold the state of Nunchi: {error}. Set NUNCHI_STATE_DIR to a "
-            "directory that can."
+            f"{directory} cannot hold the state of Nunchi: {error}. Set NUNCHI_STATE_DIR to a directory that can."
         ) from error
     except (ValueError, TypeError) as error:
         raise EmbeddedError(

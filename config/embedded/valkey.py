@@ -69,9 +69,7 @@ class Valkey:
         try:
             return bool(client.ping())
         except redis.AuthenticationError as error:
-            raise EmbeddedError(
-                f"The server at {self.state.valkey_socket} has another password than ours."
-            ) from error
+            raise EmbeddedError(f"The server at {self.state.valkey_socket} has another password than ours.") from error
         except redis.RedisError:
             return False
         finally:

@@ -63,9 +63,7 @@ def test_answers__of_every_kind__carry_the_cors_headers(
     assert "Access-Control-Allow-Credentials" not in answer
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "status"), [("nowhere", {}, 404), ("batch", b" " * 6_000_000, 413)]
-)
+@pytest.mark.parametrize(("path", "body", "status"), [("nowhere", {}, 404), ("batch", b" " * 6_000_000, 413)])
 def test_answers__that_no_view_made__carry_the_cors_headers_too(
     acme: Company, settings: Any, path: str, body: Any, status: int
 ) -> None:

@@ -148,9 +148,7 @@ def test_normalisation__of_any_text__is_the_published_one(text: str) -> None:
     assert normalise_text(text) == unicodedata.normalize("NFC", text).strip(WHITE_SPACE).casefold()
 
 
-WHITE_SPACE = "".join(
-    chr(code) for code in range(0x3001) if chr(code).isspace() and not 0x1C <= code <= 0x1F
-)
+WHITE_SPACE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace() and not 0x1C <= code <= 0x1F)
 
 
 @pytest.mark.parametrize("same", [{}, {"a": 1, "b": ["x", None, {"c": "y"}], "C": True}])

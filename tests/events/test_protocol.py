@@ -202,8 +202,10 @@ def test_odd_json__nan_surrogates_nul_and_huge_numbers__the_items_are_kept(acme:
     with acme.scope():
         from events.statements import run
 
-        (texts,) = run("SELECT properties->>'big', properties->>'exact', properties->>'long' FROM events_event "
-                       "WHERE name = 'odd'", {})
+        (texts,) = run(
+            "SELECT properties->>'big', properties->>'exact', properties->>'long' FROM events_event WHERE name = 'odd'",
+            {},
+        )
     assert texts == ("1" + "0" * 400, "0.1000000000000000000001", "123456789012345678901234567890")
 
 

@@ -112,9 +112,7 @@ def _was_followed(first: Event, second: Condition, moment: Moment) -> bool:
             event.message_id != first.message_id
             and event.occurred_at >= first.occurred_at
             and _matches(event, second, moment)
-            and all(
-                same_value(_property(event, path), _property(first, path)) for path in second.get("same", [])
-            )
+            and all(same_value(_property(event, path), _property(first, path)) for path in second.get("same", []))
         ):
             return True
     return False

@@ -14,9 +14,7 @@ UTC_WORLD = World()
 _numbers = count()
 
 
-def event(
-    name: str, at: datetime = NOW, /, *, context: dict[str, Any] | None = None, **properties: Any
-) -> Event:
+def event(name: str, at: datetime = NOW, /, *, context: dict[str, Any] | None = None, **properties: Any) -> Event:
     """A new event; its message id is its own."""
     return Event(
         name=name,

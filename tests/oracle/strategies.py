@@ -134,9 +134,7 @@ durations = st.sampled_from(DURATIONS)
 @st.composite
 def windows(draw: st.DrawFn) -> Json:
     """Every kind of window, none of them inverted or empty."""
-    kind = draw(
-        st.sampled_from(("rolling", "rolling", "last", "before", "from", "to", "from to", "calendar"))
-    )
+    kind = draw(st.sampled_from(("rolling", "rolling", "last", "before", "from", "to", "from to", "calendar")))
     match kind:
         case "rolling":
             return draw(durations)
@@ -151,9 +149,7 @@ def windows(draw: st.DrawFn) -> Json:
             back = draw(st.sampled_from((None, 0, 1, 2)))
             return window if back is None else {**window, "back": back}
         case _:
-            days = draw(
-                st.lists(st.sampled_from(WINDOW_DAYS), min_size=2, max_size=2, unique=True).map(sorted)
-            )
+            days = draw(st.lists(st.sampled_from(WINDOW_DAYS), min_size=2, max_size=2, unique=True).map(sorted))
             return {end: day for end, day in zip(("from", "to"), days, strict=True) if end in kind.split()}
 
 
@@ -220,20 +216,14 @@ def worlds(draw: st.DrawFn) -> World:
     segments: dict[str, Condition] = {}
     for segment_id in SEGMENT_IDS[: draw(st.integers(min_value=0, max_value=len(SEGMENT_IDS)))]:
         segments[segment_id] = draw(conditions(segment_ids=tuple(segments), depth=2))
-    return World(
-        time_zone=draw(st.sampled_from(ZONES)), retention=draw(st.sampled_from(RETENTIONS)), segments=segments
-    )
+    return World(time_zone=draw(st.sampled_from(ZONES)), retention=draw(st.sampled_from(RETENTIONS)), segments=segments)
 
 
 @st.composite
 def instants(draw: st.DrawFn, *, world: World, now: datetime) -> datetime:
     """An instant up to now: on a border of some window, a microsecond beside, or anywhere."""
     zone = ZoneInfo(world.time_zone)
-    kind = draw(
-        st.sampled_from(
-            ("now", "rolling", "rolling", "rolling", "two", "retention", "calendar", "day", "any")
-        )
-    )
+    kind = draw(st.sampled_from(("now", "rolling", "rolling", "rolling", "two", "retention", "calendar", "day", "any")))
     match kind:
         case "rolling":
             at = now - microseconds_of(draw(durations)) * MICROSECOND
@@ -309,9 +299,7 @@ def cases(
         condition=draw(conditions(segment_ids=tuple(world.segments), depth=depth)),
         world=world,
         people=tuple(
-            draw(
-                st.lists(people(world=world, now=now, max_events=max_events), min_size=1, max_size=max_people)
-            )
+            draw(st.lists(people(world=world, now=now, max_events=max_events), min_size=1, max_size=max_people))
         ),
         now=now,
     )

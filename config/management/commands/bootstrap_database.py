@@ -41,6 +41,4 @@ class Command(BaseCommand):
             )
         except BootstrapError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(
-            self.style.SUCCESS("The roles and the database are ready. Next: manage.py migrate.")
-        )
+        self.stdout.write(self.style.SUCCESS("The roles and the database are ready. Next: manage.py migrate."))
