@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from segments.conditions.compiler import Key
 from segments.conditions.nodes import Node
@@ -72,7 +73,7 @@ def save_segment(
     """
     if connection.in_atomic_block is False:
         raise transaction.TransactionManagementError("save_segment needs a tenant scope")
-    _lock_definitions()
+    lock_definitions()
     validate(condition, own_id=segment.pk if segment else None)
     if segment is None:
         if Segment.objects.count() >= MAX_SEGMENTS:
@@ -88,22 +89,33 @@ def save_segment(
     segment.save()
     if changed:
         # What names it changes with it: all of them become new versions and are swapped together.
-        dependents = list(
-            Segment.objects.select_for_update().filter(pk__in=dependents_of(segment.pk, _newest_conditions()))
-        )
-        for dependent in dependents:
-            dependent.version += 1
-            dependent.save(update_fields=["version"])
-        _add_versions([segment, *dependents])
+        dependents = Segment.objects.filter(pk__in=dependents_of(segment.pk, _newest_conditions()))
+        _add_versions([segment, *_renewed(dependents)])
     return segment, changed
+
+
+def renew_all() -> None:
+    """Make every segment a new version, because what its condition means has changed."""
+    lock_definitions()
+    if segments := _renewed(Segment.objects.all()):
+        _add_versions(segments)
+
+
+def _renewed(segments: QuerySet[Segment]) -> list[Segment]:
+    renewed = list(segments.select_for_update().order_by("pk"))
+    for segment in renewed:
+        segment.version += 1
+        segment.save(update_fields=["version"])
+    return renewed
 
 
 def delete_segment(*, segment: Segment) -> None:
     """Delete a segment that nothing names; raises ConditionError otherwise."""
-    _lock_definitions()
+    lock_definitions()
     if users := dependents_of(segment.pk, _newest_conditions()):
         names = ", ".join(Segment.objects.filter(pk__in=users).values_list("name", flat=True))
         raise ConditionError([Problem("segment", f"These segments name it: {names}.")])
+    hold_definitions()
     with connection.cursor() as cursor:
         for table in ("segments_membership", "segments_membershipchange"):
             cursor.execute(
@@ -117,6 +129,16 @@ def _add_versions(segments: Iterable[Segment]) -> None:
     SegmentVersion.objects.bulk_create(
         SegmentVersion(tenant_id=s.tenant_id, segment=s, version=s.version, condition=s.condition) for s in segments
     )
+    # What was stored for versions that were never in force and never will be goes, or it would come due for ever.
+    hold_definitions()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM segments_membership m USING segments_segment s "
+            "WHERE m.tenant_id = %s AND s.tenant_id = m.tenant_id "
+            "AND s.id = m.segment_id AND s.id = ANY(%s) AND m.version <> s.version "
+            "AND m.version IS DISTINCT FROM s.live_version",
+            [current_tenant_id(), [segment.pk for segment in segments]],
+        )
     # A run under way starts again with the new set of versions.
     standing = Segment.objects.order_by().values_list("pk", "version", "live_version")
     versions = {str(pk): version for pk, version, live in standing if version != live}
@@ -125,11 +147,23 @@ def _add_versions(segments: Iterable[Segment]) -> None:
     )
 
 
-def _lock_definitions() -> None:
-    """One editor of a tenant's definitions at a time: cycles are checked against what stands."""
+def lock_definitions() -> None:
+    """One editor of a tenant's definitions at a time, and none during a swap: before any lock of a segment's row.
+
+    The order is everywhere: editors' lock, the run's row, the swap's lock, segments' rows.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(hashtext('segments.edit'), hashtext(%s))", [str(current_tenant_id())]
+        )
+    list(Recomputation.objects.select_for_update())
+
+
+def hold_definitions() -> None:
+    """Wait for whoever evaluates people, and let nobody begin: what they stored stands, what comes sees the change."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('segments.swap'), hashtext(%s))", [str(current_tenant_id())]
         )
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from events.nudges import nudge
 from segments.conditions.parsing import ConditionError, Problem
-from segments.definitions import save_segment, validate
+from segments.definitions import lock_definitions, renew_all, save_segment, validate
 from segments.models import Segment
 from segments.uses import delete_unused
 from tenants.audit import By, difference, record
@@ -42,8 +42,9 @@ def edit_segment(*, segment: Segment | None = None, name: str, description: str,
     """Create or change a segment for somebody; raises SegmentError. Needs a tenant scope."""
     name, description = name.strip(), description.strip()
     check_segment(segment=segment, name=name, description=description, condition=condition)
+    lock_definitions()
     if segment is not None:
-        segment = Segment.objects.select_for_update().get(pk=segment.pk)
+        segment = Segment.objects.get(pk=segment.pk)
     before = _values(segment) if segment else {}
     try:
         with transaction.atomic():
@@ -58,7 +59,7 @@ def edit_segment(*, segment: Segment | None = None, name: str, description: str,
         taken = Problem("", _("Another segment has this name. Choose a different one."))
         raise SegmentError({"name": [taken]}) from error
     if needs_recompute:
-        transaction.on_commit(partial(nudge, "segments.recompute", tenant_id=current_tenant_id()))
+        _nudge()
     if changes := difference(before=before, after=_values(saved)):
         record(**by, action="segment.changed" if segment else "segment.created", obj=saved, changes=changes)
     return saved
@@ -70,6 +71,16 @@ def remove_segment(*, segment: Segment, by: By) -> None:
     changes = difference(before=_values(segment), after={})
     delete_unused(segment=segment)
     record(**by, action="segment.deleted", obj=former, changes=changes)
+
+
+def renew_segments() -> None:
+    """Compute every segment anew: the tenant's settings by which facts are understood have changed."""
+    renew_all()
+    _nudge()
+
+
+def _nudge() -> None:
+    transaction.on_commit(partial(nudge, "segments.recompute", tenant_id=current_tenant_id()))
 
 
 def _values(segment: Segment) -> dict[str, Any]:

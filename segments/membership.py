@@ -6,7 +6,7 @@ person are ordered as the locks were. `due` and `touched` people are found witho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from segments.conditions.compiler import FAR, Everyone, Key, People, Range, Scope, Setting, compile_conditions
+from segments.conditions.compiler import FAR, Everyone, Key, People, Scope, Setting, compile_conditions
 from segments.conditions.nodes import Node
+from segments.conditions.references import MAX_EXPANDED_PARTS, size_of
 from segments.definitions import load_definitions
 from segments.models import MembershipChange
 from tenants.models import Tenant
@@ -50,7 +51,7 @@ def refresh(*, person_ids: Sequence[UUID], reason: str = MembershipChange.Reason
     setting = current_setting()
     definitions = load_definitions()
     live = set(definitions.live)
-    store(definitions.all, live=live, scope=People(person_ids), setting=setting, reason=reason)
+    store(definitions.all, live=live, person_ids=person_ids, setting=setting, reason=reason)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE events_person SET touched_at = NULL "
@@ -60,17 +61,18 @@ def refresh(*, person_ids: Sequence[UUID], reason: str = MembershipChange.Reason
     return setting.now
 
 
-def store(conditions: Mapping[Key, Node], *, live: set[Key], scope: Scope, setting: Setting, reason: str) -> None:
-    """Evaluate these conditions for everybody in the locked scope and store the differences.
+def store(
+    conditions: Mapping[Key, Node], *, live: set[Key], person_ids: Sequence[UUID], setting: Setting, reason: str
+) -> None:
+    """Evaluate these conditions for the locked people and store the differences.
 
     Entries and exits are recorded for the live versions alone.
     """
-    keys = list(conditions)
-    for start in range(0, len(keys), CONDITIONS_A_STATEMENT):
-        part = {key: conditions[key] for key in keys[start : start + CONDITIONS_A_STATEMENT]}
-        query = compile_conditions(part, setting=setting, scope=scope)
+    for part in _portions(conditions):
+        query = compile_conditions(part, setting=setting, scope=People(person_ids))
         values = query.values | {
             "tenant": setting.tenant_id,
+            "people": list(person_ids),
             "now": setting.now,
             "far": FAR,
             "reason": reason,
@@ -79,19 +81,22 @@ def store(conditions: Mapping[Key, Node], *, live: set[Key], scope: Scope, setti
             "live": [key in live for key in part],
         }
         with connection.cursor() as cursor:
-            cursor.execute(_STORE.format(query=query.sql, in_scope=_in_scope(scope, values)), values)
+            cursor.execute(_STORE.format(query=query.sql), values)
 
 
 def evaluate(
     conditions: Mapping[Key, Node], *, scope: Scope, setting: Setting
 ) -> list[tuple[UUID, Key, bool, datetime]]:
     """(person, key, is member, valid until) for everybody in scope; stores nothing, needs no lock."""
-    if not conditions:
-        return []
-    query = compile_conditions(conditions, setting=setting, scope=scope)
-    with connection.cursor() as cursor:
-        cursor.execute(query.sql, query.values)
-        return [(person, Key(segment, version), member, until) for person, segment, version, member, until in cursor]
+    answers = []
+    for part in _portions(conditions):
+        query = compile_conditions(part, setting=setting, scope=scope)
+        with connection.cursor() as cursor:
+            cursor.execute(query.sql, query.values)
+            answers += [
+                (who, Key(segment, version), member, until) for who, segment, version, member, until in cursor
+            ]
+    return answers
 
 
 def count_members(node: Node) -> tuple[int, int]:
@@ -143,9 +148,11 @@ def find_due(*, limit: int) -> list[UUID]:
     """People for whom time alone may have changed an answer, the longest due first; no locks."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT person_id FROM (SELECT person_id FROM segments_membership WHERE tenant_id = %s "
-            "AND valid_until <= statement_timestamp() AND valid_until < '9999-01-01T00:00:00Z' "
-            "ORDER BY valid_until LIMIT %s) m",
+            "SELECT DISTINCT person_id FROM (SELECT m.person_id FROM segments_membership m "
+            "JOIN segments_segment s ON s.tenant_id = m.tenant_id AND s.id = m.segment_id "
+            "AND m.version IN (s.live_version, s.version) WHERE m.tenant_id = %s "
+            "AND m.valid_until <= statement_timestamp() AND m.valid_until < '9999-01-01T00:00:00Z' "
+            "ORDER BY m.valid_until LIMIT %s) due",
             [current_tenant_id(), limit],
         )
         return [row[0] for row in cursor.fetchall()]
@@ -170,16 +177,19 @@ def share_definitions() -> None:
         )
 
 
-def _in_scope(scope: Scope, values: dict[str, object]) -> str:
-    match scope:
-        case People(person_ids=person_ids):
-            values["people"] = list(person_ids)
-            return "m.person_id = ANY(%(people)s::uuid[])"
-        case Range(after=after, upto=upto):
-            values["after"], values["upto"] = after, upto
-            return "m.person_id <= %(upto)s::uuid AND (%(after)s::uuid IS NULL OR m.person_id > %(after)s::uuid)"
-        case _:
-            return "TRUE"
+def _portions(conditions: Mapping[Key, Node]) -> Iterator[dict[Key, Node]]:
+    """As many conditions as one statement can take."""
+    portion: dict[Key, Node] = {}
+    parts = 0
+    for key, node in conditions.items():
+        size = size_of(node)
+        if portion and (parts + size > MAX_EXPANDED_PARTS or len(portion) >= CONDITIONS_A_STATEMENT):
+            yield portion
+            portion, parts = {}, 0
+        portion[key] = node
+        parts += size
+    if portion:
+        yield portion
 
 
 # A membership's `since` moves only when its answer does. Non-members whom time cannot change have no row.
@@ -192,7 +202,7 @@ WITH keys AS (
 ), stored AS MATERIALIZED (
     SELECT m.person_id, m.segment_id, m.version, m.is_member, m.valid_until
     FROM segments_membership m JOIN keys k USING (segment_id, version)
-    WHERE m.tenant_id = %(tenant)s AND {in_scope}
+    WHERE m.tenant_id = %(tenant)s AND m.person_id = ANY(%(people)s::uuid[])
 ), difference AS MATERIALIZED (
     SELECT person_id, segment_id, version, k.is_live,
            f.is_member AS is_member, f.valid_until, s.is_member AS was_member

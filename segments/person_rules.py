@@ -10,9 +10,29 @@ from events.statements import run
 from segments.models import Membership, MembershipChange
 
 
-def _forget_memberships(*, tenant_id: UUID, sources: Sequence[UUID], targets: Sequence[UUID]) -> None:
-    """A source is nobody any more; the target is touched and evaluated anew."""
-    DeleteRows(Membership)(tenant_id=tenant_id, person_ids=sources)
+def _merge_memberships(*, tenant_id: UUID, sources: Sequence[UUID], targets: Sequence[UUID]) -> None:
+    """A member in any of them was a member: the evaluation that follows records just what really changes.
+
+    Signing in is no second entry into a segment.
+    """
+    run(
+        "WITH gone AS (DELETE FROM segments_membership c "
+        "  USING unnest(%(sources)b::uuid[], %(targets)b::uuid[]) AS m(source, target) "
+        "  WHERE c.tenant_id = %(tenant)b AND c.person_id = m.source "
+        "  RETURNING m.target, c.segment_id, c.version, c.is_member, c.valid_until, c.since), "
+        "merged AS (SELECT target, segment_id, version, bool_or(is_member) AS is_member, "
+        "  min(valid_until) AS valid_until, "
+        "  coalesce(min(since) FILTER (WHERE is_member), max(since)) AS since FROM gone GROUP BY 1, 2, 3) "
+        "INSERT INTO segments_membership AS t "
+        "  (tenant_id, person_id, segment_id, version, is_member, valid_until, since) "
+        "SELECT %(tenant)b, target, segment_id, version, is_member, valid_until, since FROM merged "
+        "ON CONFLICT (tenant_id, person_id, segment_id, version) DO UPDATE SET "
+        "  is_member = t.is_member OR excluded.is_member, "
+        "  valid_until = least(t.valid_until, excluded.valid_until), "
+        "  since = CASE WHEN t.is_member = excluded.is_member THEN least(t.since, excluded.since) "
+        "               WHEN excluded.is_member THEN excluded.since ELSE t.since END",
+        {"tenant": tenant_id, "sources": list(sources), "targets": list(targets)},
+    )
 
 
 def _merge_changes(*, tenant_id: UUID, sources: Sequence[UUID], targets: Sequence[UUID]) -> None:
@@ -29,5 +49,5 @@ def _merge_changes(*, tenant_id: UUID, sources: Sequence[UUID], targets: Sequenc
 
 
 def register_rules() -> None:
-    register(Membership, merge=_forget_memberships, erase=DeleteRows(Membership))
+    register(Membership, merge=_merge_memberships, erase=DeleteRows(Membership))
     register(MembershipChange, merge=_merge_changes, erase=DeleteRows(MembershipChange))

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from segments.conditions.compiler import Key, Range
-from segments.definitions import load_definitions
+from segments.conditions.compiler import Key
+from segments.definitions import hold_definitions, load_definitions
 from segments.membership import current_setting, share_definitions, store
 from segments.models import MembershipChange, Recomputation, Segment
 from tenants.scope import current_tenant_id, tenant_scope
@@ -25,8 +25,8 @@ def advance_recomputation(*, tenant_id: UUID) -> bool:
         run = Recomputation.objects.select_for_update(skip_locked=True).first()
         if run is None:
             return False
-        upto = _lock_chunk(run.cursor)
-        if upto is None:
+        person_ids = _lock_chunk(run.cursor)
+        if not person_ids:
             _swap(run)
             return False
         share_definitions()
@@ -35,31 +35,30 @@ def advance_recomputation(*, tenant_id: UUID) -> bool:
         store(
             pending,
             live=set(),
-            scope=Range(run.cursor, upto),
+            person_ids=person_ids,
             setting=current_setting(),
             reason=MembershipChange.Reason.DEFINITION,
         )
-        run.cursor = upto
+        run.cursor = person_ids[-1]
         run.save(update_fields=["cursor"])
         return True
 
 
-def _lock_chunk(cursor: UUID | None) -> UUID | None:
-    """Lock the next people in id order; returns the last of them."""
+def _lock_chunk(cursor: UUID | None) -> list[UUID]:
+    """Lock the next people in id order. A newcomer among them is left to whoever digests them: both versions, then."""
     with connection.cursor() as db:
         db.execute(
             "SELECT person_id FROM events_person WHERE tenant_id = %s AND (%s::uuid IS NULL OR person_id > %s::uuid) "
             "AND merged_into IS NULL ORDER BY person_id LIMIT %s FOR UPDATE",
             [current_tenant_id(), cursor, cursor, CHUNK],
         )
-        rows = db.fetchall()
-    return rows[-1][0] if rows else None
+        return [row[0] for row in db.fetchall()]
 
 
 def _swap(run: Recomputation) -> None:
     """Put the computed versions in force and record who entered and left by it; writers wait meanwhile."""
+    hold_definitions()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('segments.swap'), hashtext(%s))", [str(run.tenant_id)])
         for segment in Segment.objects.select_for_update().filter(pk__in=list(run.versions)):
             version = run.versions[str(segment.pk)]
             values = {

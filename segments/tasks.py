@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from uuid import UUID
 
+import structlog
 from celery import shared_task
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 
 from events.nudges import begin, nudge
 from segments.draining import drain, sweep_due, tenants_with_work
 from segments.recomputation import advance_recomputation
 
+log = structlog.get_logger(__name__)
 _RETRIES = {"autoretry_for": (OperationalError,), "max_retries": 5, "retry_backoff": 1, "retry_backoff_max": 30}
 
 
@@ -24,9 +27,14 @@ def drain_tenant(*, tenant_id: str) -> None:
 @shared_task(name="segments.sweep", time_limit=120, soft_time_limit=60)
 def sweep() -> None:
     """The safety net and the clock: whatever is due, and whatever a lost nudge left behind."""
-    for tenant_id in tenants_with_work():
-        sweep_due(tenant_id=tenant_id)
-        drain(tenant_id=tenant_id, batches=20)
+    tenant_ids = tenants_with_work()
+    random.shuffle(tenant_ids)  # when time runs out it is not always the same ones who wait
+    for tenant_id in tenant_ids:
+        try:
+            sweep_due(tenant_id=tenant_id)
+            drain(tenant_id=tenant_id, batches=20)
+        except DatabaseError:
+            log.exception("segments.sweep_failed", tenant_id=str(tenant_id))  # the others must not wait for it
         nudge("segments.recompute", tenant_id=tenant_id)
 
 

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import TextField
-from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -50,10 +48,9 @@ def register_finder(finder: Finder) -> None:
 
 def find_uses(*, segment_id: UUID) -> list[Use]:
     """Everything that names the segment directly, segments first. Needs a tenant scope."""
-    mentioning = Segment.objects.annotate(text=Cast("condition", TextField())).filter(text__icontains=str(segment_id))
     uses = [
         Use(segment.name, reverse("segments:segment", args=[segment.pk]), "users-group")
-        for segment in mentioning
+        for segment in Segment.objects.all()
         if segment_id in references_in(parse_condition(segment.condition))
     ]
     return uses + [use for find in _finders for use in find(segment_id)]

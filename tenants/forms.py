@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from tenants.models import APIKey, Member, Tenant, available_time_zones
+from tenants.reinterpretation import announce
 from tenants.scope import current_tenant_id
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
@@ -93,6 +94,11 @@ class WorkspaceForm(forms.ModelForm):
             "session_gap_minutes": _("A person's session ends after a pause of this length."),
             "retention_days": _("Older events are left out of every answer and in time deleted. Empty: kept."),
         }
+
+    def save(self, commit: bool = True) -> Tenant:
+        tenant = super().save(commit=commit)
+        announce(self.changed_data)
+        return tenant
 
     def clean_allowed_origins(self) -> list[str]:
         origins = [origin.lower().rstrip("/") for origin in self.cleaned_data["allowed_origins"]]

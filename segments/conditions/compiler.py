@@ -50,15 +50,7 @@ class People:
     person_ids: Sequence[UUID]
 
 
-@dataclass(frozen=True)
-class Range:
-    """The people with ids in (after, upto]; `after` None: from the first."""
-
-    after: UUID | None
-    upto: UUID
-
-
-Scope = Everyone | People | Range
+Scope = Everyone | People
 
 
 @dataclass(frozen=True)
@@ -339,8 +331,5 @@ class _Compiler:
                 return ""
             case People(person_ids=person_ids):
                 return f" AND {alias}.person_id = ANY({self.parameters.add(list(person_ids), 'uuid[]')})"
-            case Range(after=after, upto=upto):
-                lower = f" AND {alias}.person_id > {self.parameters.add(after, 'uuid')}" if after else ""
-                return f"{lower} AND {alias}.person_id <= {self.parameters.add(upto, 'uuid')}"
             case _:
                 assert_never(self.scope)

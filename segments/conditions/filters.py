@@ -6,11 +6,10 @@ value or a wrong type is false, and the negative forms hold for present values a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from decimal import Decimal
 from zoneinfo import ZoneInfo
-
-from psycopg.types.json import Jsonb
 
 from segments.conditions.nodes import Filter, LocalTime, Scalar
 from segments.conditions.parameters import Parameters
@@ -101,7 +100,8 @@ def _equals_any(literals: Iterable[Scalar], value: str, parameters: Parameters) 
             documents.append(literal)
     predicates = []
     if documents:
-        predicates.append(f"{value} = ANY({parameters.add([Jsonb(document) for document in documents], 'jsonb[]')})")
+        texts = [json.dumps(document) for document in documents]
+        predicates.append(f"{value} = ANY({parameters.add(texts, 'text[]')}::jsonb[])")
     if numbers:
         predicates.append(f"segments_number({value}) = ANY({parameters.add(numbers, 'numeric[]')})")
     return f"({' OR '.join(predicates)})"

@@ -6,7 +6,10 @@ from typing import Any
 
 
 class Parameters:
-    """Collects values and hands out their placeholders."""
+    """Collects values and hands out their placeholders.
+
+    Values are plain ones (or lists of them) whose repr says all: it is what tells equal ones.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}

@@ -162,11 +162,12 @@ class _Parser:
 
     def trait(self, document: dict[str, Anything], path: str, depth: int) -> Node | None:
         self.known(document, path, {"trait", "op", "value"})
-        if not isinstance(document["trait"], str) or not document["trait"]:
+        name = document["trait"]
+        if not isinstance(name, str) or not name or len(name) > MAX_TEXT or "\x00" in name:
             self.problem(_join(path, "trait"), 'Name a trait, such as "city" or "address.city".')
             return None
         op, value = self.statement(document, path)
-        return nodes.Trait(Filter(path=split_path(document["trait"]), op=op, value=value))
+        return nodes.Trait(Filter(path=split_path(name), op=op, value=value))
 
     def reference(self, document: dict[str, Anything], path: str, depth: int) -> Node | None:
         self.known(document, path, {"segment"})

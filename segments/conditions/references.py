@@ -9,7 +9,7 @@ from segments.conditions import nodes
 from segments.conditions.nodes import Node
 from segments.conditions.parsing import ConditionError, Problem
 
-MAX_EXPANDED_PARTS = 2000
+MAX_EXPANDED_PARTS = 500  # a statement has 1,664 columns, and a part takes up to three of them
 MAX_EXPANDED_DEPTH = 30
 
 
@@ -45,6 +45,11 @@ def check_references(node: Node, *, own_id: UUID | None, definitions: Mapping[UU
         size, depth = _measure(after[segment_id], after, {})
         if size > MAX_EXPANDED_PARTS or depth > MAX_EXPANDED_DEPTH:
             raise ConditionError([Problem("segment", "Together with the segments that it names this is too large.")])
+
+
+def size_of(node: Node) -> int:
+    """The number of parts of a reference-free condition."""
+    return _measure(node, {}, {})[0]
 
 
 def _measure(node: Node, definitions: Mapping[UUID, Node], known: dict[UUID, tuple[int, int]]) -> tuple[int, int]:
