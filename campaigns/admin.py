@@ -1,21 +1,22 @@
-"""Campaigns in the admin: saved by the same function as everywhere, with the same words for what is refused."""
+"""Campaigns and the message policy in the admin: saved as everywhere, with the same words for what is refused."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns.definitions import FIELDS, validate_campaign
-from campaigns.editing import Action, WrongStatus, change_status, edit_campaign, remove_campaign
-from campaigns.models import Campaign
+from campaigns.definitions import FIELDS, validate_campaign, validate_policy
+from campaigns.editing import Action, WrongStatus, change_status, edit_campaign, edit_policy, remove_campaign
+from campaigns.models import Campaign, MessagePolicy
 from campaigns.parsing import CampaignError
 from segments.admin import DocumentAreaField, EditedAdmin
+from segments.conditions.parsing import Problem
 from tenants.audit import by
 from tenants.forms import TenantModelForm
 
@@ -38,14 +39,34 @@ class CampaignForm(TenantModelForm):
         super()._post_clean()  # type: ignore[misc]
         if self.instance.status == Campaign.Status.ENDED:
             self.add_error(None, _("The campaign has ended: its results stand, so it cannot be changed."))
-        for problem in validate_campaign(self.instance):
-            field = problem.path.replace("[", ".").partition(".")[0]
-            if field not in self.fields:
-                self.add_error(None, f"{problem.path}: {problem.message}")
-            elif field in self.cleaned_data:
-                # Not add_error: it would take the value away before the next problem of the same field.
-                words = problem.message if problem.path == field else f"{problem.path}: {problem.message}"
-                self.errors.setdefault(field, self.error_class(renderer=self.renderer)).append(words)
+        _show_problems(self, validate_campaign(self.instance))
+
+
+class PolicyForm(TenantModelForm):
+    """Checked as everywhere."""
+
+    caps = DocumentAreaField(required=False, help_text='[{"limit": 3, "window": "1d"}]')
+
+    def clean_caps(self) -> Any:
+        caps = self.cleaned_data["caps"]
+        return [] if caps is None else caps
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        policy: MessagePolicy = self.instance
+        _show_problems(self, validate_policy(caps=policy.caps, gap_seconds=policy.gap_seconds))
+
+
+def _show_problems(form: TenantModelForm, problems: list[Problem]) -> None:
+    """Each beside its field, with the rest of its path."""
+    for problem in problems:
+        field = problem.path.replace("[", ".").partition(".")[0]
+        if field not in form.fields:
+            form.add_error(None, f"{problem.path}: {problem.message}")
+        elif field in form.cleaned_data:
+            # Not add_error: it would take the value away before the next problem of the same field.
+            words = problem.message if problem.path == field else f"{problem.path}: {problem.message}"
+            form.errors.setdefault(field, form.error_class(renderer=form.renderer)).append(words)
 
 
 @admin.register(Campaign)
@@ -96,3 +117,25 @@ class CampaignAdmin(EditedAdmin):
                 change_status(campaign=campaign, action=action, by=by(request))
             except (WrongStatus, CampaignError) as error:
                 self.message_user(request, f"{campaign}: {error}", messages.ERROR)
+
+
+@admin.register(MessagePolicy)
+class MessagePolicyAdmin(EditedAdmin):
+    """A workspace has one at most, and keeps it."""
+
+    form = PolicyForm
+    fields: ClassVar = ["caps", "gap_seconds"]
+    list_display: ClassVar = ["__str__", "caps", "gap_seconds"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_add_permission(request, obj) and not MessagePolicy.objects.exists()
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_add_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: MessagePolicy, form: ModelForm, change: bool) -> None:
+        saved = edit_policy(**{name: form.cleaned_data[name] for name in ("caps", "gap_seconds")}, by=by(request))
+        obj.__dict__.update(saved.__dict__)

@@ -12,14 +12,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns.decide import Question, decide
-from campaigns.identity import is_signature_valid
+from campaigns.decide import Question, SignatureRequired, decide
 from campaigns.reports import Report, ReportType, record_reports
 from campaigns.triggers import Named
 from events.clock import parse_instant
 from events.gateway import TenantSettings, WriteKeyView, normalise_origin
 from events.items import MAX_ID_LENGTH
 from tenants.errors import APIError
+from tenants.identity import is_signature_valid
 from tenants.models import Tenant
 
 MAX_TRIGGERS = 100
@@ -123,7 +123,10 @@ class DecideView(ScopedView):
 
     @extend_schema(tags=["decisions"], request=QuestionSchema, responses={200: AnswerSchema, **_ERRORS})
     def post(self, request: Request) -> Response:
-        answer = decide(question=self._question(), tenant=self.tenant)
+        try:
+            answer = decide(question=self._question(), tenant=self.tenant)
+        except SignatureRequired as error:
+            raise _signature_required() from error
         return Response(
             {
                 "decision": answer.offer.as_json() if answer.offer else None,
@@ -155,8 +158,7 @@ class DecideView(ScopedView):
             return False
         if signature in (None, ""):
             if self.tenant.signed_ids_required:
-                message = "This workspace takes signed user ids alone: send userIdSignature."
-                raise APIError(status_code=403, code="signature_required", message=message)
+                raise _signature_required()
             return False
         valid = isinstance(signature, str) and is_signature_valid(
             tenant_id=self.caller.tenant_id, user_id=user_id, signature=signature
@@ -245,6 +247,11 @@ def _id_text(value: object, name: str) -> str | None:
     if not isinstance(value, str) or len(value) > MAX_ID_LENGTH:
         raise _invalid(name, f"Give a text of at most {MAX_ID_LENGTH} characters.")
     return value
+
+
+def _signature_required() -> APIError:
+    message = "This workspace takes signed user ids alone: send userId and userIdSignature."
+    return APIError(status_code=403, code="signature_required", message=message)
 
 
 def _invalid(field: str, message: str) -> APIError:

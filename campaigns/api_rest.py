@@ -14,17 +14,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from campaigns.attribution import attribute
-from campaigns.editing import Action, WrongStatus, change_status, edit_campaign, remove_campaign
+from campaigns.definitions import current_policy
+from campaigns.editing import Action, WrongStatus, change_status, edit_campaign, edit_policy, remove_campaign
 from campaigns.models import Campaign
 from campaigns.parsing import CampaignError
 from campaigns.rest_schema import (
     CAMPAIGN,
+    POLICY,
     REFUSED,
+    REFUSED_POLICY,
     REPORT,
     CampaignChange,
     CampaignInput,
     CampaignList,
     CampaignOutput,
+    PolicyInput,
+    PolicyOutput,
     ReportOutput,
 )
 from segments.conditions.parsing import Problem
@@ -170,6 +175,36 @@ class ReportView(RestView):
             "comparison": comparison,
         }
         return Response(ReportOutput(output).data)
+
+
+class MessagePolicyView(RestView):
+    """What holds for all campaigns together."""
+
+    @extend_schema(
+        tags=["campaigns"],
+        operation_id="read_message_policy",
+        summary="Read the message policy",
+        responses=answers({200: PolicyOutput}),
+    )
+    def get(self, request: Request) -> Response:
+        """Caps over all campaigns, and the gap between messages; the defaults before anybody has set them."""
+        return Response(PolicyOutput(current_policy()).data)
+
+    @extend_schema(
+        tags=["campaigns"],
+        operation_id="set_message_policy",
+        summary="Set the message policy",
+        request=PolicyInput,
+        responses=answers({200: PolicyOutput}),
+        examples=[POLICY, REFUSED_POLICY],
+    )
+    def put(self, request: Request) -> Response:
+        """Takes the place of the former policy with the next decision."""
+        try:
+            policy = edit_policy(**self.body(PolicyInput), by=by(request))
+        except CampaignError as error:
+            raise refused(by_field(error)) from error
+        return Response(PolicyOutput(policy).data)
 
 
 def find_or_404(campaign_id: UUID) -> Campaign:

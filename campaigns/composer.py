@@ -6,20 +6,19 @@ What the saving refuses comes with a path (`trigger.where[1].value`); the compos
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.forms.formsets import BaseFormSet, formset_factory
+from django.forms.formsets import BaseFormSet
 from django.http import QueryDict
 
 from campaigns.forms import CampaignForm, CapForm, FilterForm
 from campaigns.models import Campaign
 from campaigns.parsing import CampaignError
+from campaigns.rows import documents_of, filled, make_rows
 from segments.conditions.parsing import Problem
 
-MAX_ROWS = 20
 ROWS: dict[str, type[forms.Form]] = {"trigger_where": FilterForm, "goal_where": FilterForm, "caps": CapForm}
 _CONTROLS = {
     "name": "name",
@@ -68,15 +67,11 @@ class Composer:
         initial: dict[str, Any] = (
             _initial(campaign) if campaign else {"form": DEFAULTS, "caps": [{"limit": 1, "window": "1d"}]}
         )
-        if data is not None and more in ROWS:
-            data = data.copy()
-            data[f"{more}-TOTAL_FORMS"] = str(_total(data, more) + 1)
         self.form = CampaignForm(data, initial=initial["form"], segments=segments)
-        self.rows: dict[str, BaseFormSet[Any]] = {}
-        for prefix, form in ROWS.items():
-            given = initial.get(prefix, [])
-            formset = formset_factory(form, extra=1, max_num=max(MAX_ROWS, len(given)), absolute_max=200)
-            self.rows[prefix] = formset(data, initial=None if data else given, prefix=prefix)
+        self.rows: dict[str, BaseFormSet[Any]] = {
+            prefix: make_rows(form, prefix=prefix, given=initial.get(prefix, []), data=data, more=more == prefix)
+            for prefix, form in ROWS.items()
+        }
 
     def is_valid(self) -> bool:
         return all([self.form.is_valid(), *(rows.is_valid() for rows in self.rows.values())])
@@ -99,7 +94,7 @@ class Composer:
             "priority": values["priority"],
             "starts_at": values["starts_at"],
             "ends_at": values["ends_at"],
-            "caps": self._documents("caps"),
+            "caps": documents_of(self.rows["caps"]),
             "control_share": float(values["control_percent"]) / 100,
             "goal": {"event": _one_or_more(values["goal_events"]), "within": values["goal_within"]}
             | self._where("goal_where"),
@@ -130,7 +125,7 @@ class Composer:
                 self.form.add_error(None, f"{problem.path}: {problem.message}" if problem.path else problem.message)
 
     def _add_to_row(self, prefix: str, index: int, name: str | None, problem: Problem) -> None:
-        row = self._filled(prefix)[index]
+        row = filled(self.rows[prefix])[index]
         row.add_error(name if name in row.fields else None, problem.message)
 
     def _trigger(self) -> dict[str, Any]:
@@ -150,14 +145,8 @@ class Composer:
         label, url = (self.form.cleaned_data[f"button_{number}_{part}"] for part in ("label", "url"))
         return {"label": label, "action": "link", "url": url} if url else {"label": label, "action": "dismiss"}
 
-    def _filled(self, prefix: str) -> list[Any]:
-        return [row for row in self.rows[prefix] if not row.is_empty()]
-
-    def _documents(self, prefix: str) -> list[dict[str, Any]]:
-        return [row.document() for row in self._filled(prefix)]
-
     def _where(self, prefix: str) -> dict[str, Any]:
-        where = self._documents(prefix)
+        where = documents_of(self.rows[prefix])
         return {"where": where} if where else {}
 
 
@@ -212,10 +201,3 @@ def _listed(names: Any) -> list[str]:
 
 def _one_or_more(names: list[str]) -> str | list[str]:
     return names[0] if len(names) == 1 else names
-
-
-def _total(data: Mapping[str, Any], prefix: str) -> int:
-    try:
-        return min(MAX_ROWS - 1, max(0, int(data.get(f"{prefix}-TOTAL_FORMS", 0))))
-    except (TypeError, ValueError):
-        return 0

@@ -25,6 +25,10 @@ from campaigns.triggers import Named, find_event_by_id, is_entry
 from tenants.models import Tenant
 
 
+class SignatureRequired(Exception):
+    """This workspace tells only whoever proves to be this person."""
+
+
 @dataclass(frozen=True)
 class Question:
     """Who asks, and what they say happened."""
@@ -37,6 +41,10 @@ class Question:
     """The app's server vouched for the user id."""
     is_server: bool = False
     """A server key asks: it may see everything about everybody."""
+
+    def proves(self, person: LockedPerson) -> bool:
+        """A signature speaks for its user id alone, not for whoever else an unsigned anonymous id leads to."""
+        return self.is_server or (self.is_user_id_signed and person.found_by_user_id)
 
     @property
     def device(self) -> str:
@@ -76,10 +84,15 @@ NOTHING = Answer(offer=None, next_check_in_ms=None)
 
 
 def decide(*, question: Question, tenant: Tenant) -> Answer:
-    """Decide for the asking person; nothing for somebody never seen. Read-your-writes, exact caps."""
+    """Decide for the asking person; nothing for somebody never seen. Read-your-writes, exact caps.
+
+    Raises SignatureRequired where the tenant takes signed user ids alone.
+    """
     person = lock_person(user_id=question.user_id, anonymous_id=question.anonymous_id)
     if person is None:
         return _no_show("unknown_person", NOTHING)
+    if tenant.signed_ids_required and person.has_user_id and not question.proves(person):
+        raise SignatureRequired
     running, policy = load_running()
     if not running:
         return _no_show("no_campaign", NOTHING)
@@ -94,8 +107,12 @@ def decide(*, question: Question, tenant: Tenant) -> Answer:
     if choice.chosen is None or choice.message is None:
         return _no_show(choice.reason, Answer(None, next_check))
     campaign = situation.running[choice.chosen.campaign_id].campaign
+    # What was just given back does not count, but it has decided the arm.
     assignment = assign(
-        campaign_id=campaign.pk, person_id=person.person_id, control_share=campaign.control_share, entries=entries
+        campaign_id=campaign.pk,
+        person_id=person.person_id,
+        control_share=campaign.control_share,
+        entries=situation.entries,
     )
     entry = _entry(campaign, choice.chosen, assignment, question, situation.now)
     reserve(person_id=person.person_id, entry=entry, policy_version=POLICY_VERSION, trace=choice.trace())
@@ -128,10 +145,11 @@ class _Renderer:
 
     def render(self, campaign: Campaign, trigger: Trigger | None) -> RenderedMessage:
         person, question = self.situation.person, self.question
-        # A signature speaks for its user id alone, not for whoever else an unsigned anonymous id leads to.
-        is_signed = question.is_server or (question.is_user_id_signed and person.found_by_user_id)
         facts = visible_facts(
-            traits=person.traits, public_traits=self.tenant.public_traits, trigger=trigger, is_signed=is_signed
+            traits=person.traits,
+            public_traits=self.tenant.public_traits,
+            trigger=trigger,
+            is_signed=question.proves(person),
         )
         return render_message(message=campaign.message, facts=facts, locale=self.tenant.locale)
 

@@ -59,6 +59,10 @@ def save_campaign(*, campaign: Campaign | None = None, changes: Mapping[str, Any
     problems += validate_campaign(campaign)
     if problems:
         raise CampaignError(problems)
+    trigger = parse_trigger(campaign.trigger)
+    if isinstance(trigger, SegmentEntry):
+        # An id has several spellings; pages and forms compare this one.
+        campaign.trigger = {**campaign.trigger, "segment": str(trigger.segment_id)}
     try:
         with transaction.atomic():
             campaign.save()
@@ -71,15 +75,25 @@ def save_campaign(*, campaign: Campaign | None = None, changes: Mapping[str, Any
 
 def save_policy(*, caps: object, gap_seconds: object) -> MessagePolicy:
     """Set what holds for all campaigns together; raises CampaignError. Needs a tenant scope."""
-    problems = _problems_of(parse_caps, caps)
-    if not _is_whole(gap_seconds, 0, MAX_GAP_SECONDS):
-        problems.append(Problem("gap_seconds", f"Give a whole number from 0 to {MAX_GAP_SECONDS:,}."))
-    if problems:
+    if problems := validate_policy(caps=caps, gap_seconds=gap_seconds):
         raise CampaignError(problems)
     policy, _ = MessagePolicy.objects.update_or_create(
         tenant_id=current_tenant_id(), defaults={"caps": caps, "gap_seconds": gap_seconds}
     )
     return policy
+
+
+def current_policy() -> MessagePolicy:
+    """The policy in force: the saved one, or an unsaved one with the defaults. Needs a tenant scope."""
+    return MessagePolicy.objects.first() or MessagePolicy(tenant_id=current_tenant_id())
+
+
+def validate_policy(*, caps: object, gap_seconds: object) -> list[Problem]:
+    """Every problem of a message policy."""
+    problems = validate_caps(caps)
+    if not _is_whole(gap_seconds, 0, MAX_GAP_SECONDS):
+        problems.append(Problem("gap_seconds", f"Give a whole number from 0 to {MAX_GAP_SECONDS:,}."))
+    return problems
 
 
 def validate_campaign(campaign: Campaign) -> list[Problem]:
@@ -129,15 +143,6 @@ def validate_message(document: object) -> list[Problem]:
 
 def validate_goal(document: object) -> list[Problem]:
     return _problems_of(parse_goal, document)
-
-
-def campaigns_using(*, segment_id: UUID) -> list[str]:
-    """The names of campaigns whose trigger or audience is this segment, for whoever wants to delete it."""
-    return [
-        campaign.name
-        for campaign in Campaign.objects.order_by("name").only("name", "trigger", "audience_id")
-        if campaign.audience_id == segment_id or campaign.trigger.get("segment") == str(segment_id)
-    ]
 
 
 def _problems_of(parse: Any, document: object) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""What a page, the admin or the API calls to change a campaign: checked, saved, noted in the audit log."""
+"""What a page, the admin or the API calls to change campaigns and the message policy: checked, saved, audited."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.definitions import FIELDS, save_campaign
-from campaigns.models import Campaign
+from campaigns.definitions import FIELDS, current_policy, save_campaign, save_policy
+from campaigns.models import Campaign, MessagePolicy
 from segments.models import Segment
 from tenants.audit import By, difference, record
 
@@ -83,6 +83,17 @@ def remove_campaign(*, campaign: Campaign, by: By) -> None:
     campaign.delete()
 
 
+def edit_policy(*, caps: object, gap_seconds: object, by: By) -> MessagePolicy:
+    """Set for somebody what holds for all campaigns together; raises CampaignError. Needs a tenant scope."""
+    MessagePolicy.objects.select_for_update().first()  # so that what is noted as the former value is it
+    before = _policy_values(current_policy())
+    with transaction.atomic():
+        saved = save_policy(caps=caps, gap_seconds=gap_seconds)
+    if noted := difference(before=before, after=_policy_values(saved)):
+        record(**by, action="message_policy.changed", obj=saved, changes=noted)
+    return saved
+
+
 _PAST = {Action.START: "started", Action.PAUSE: "paused", Action.END: "ended"}
 
 
@@ -92,3 +103,7 @@ def _values(campaign: Campaign) -> dict[str, Any]:
         values[name] = values[name].isoformat() if values[name] else None
     audience: Segment | None = values["audience"]
     return values | {"audience": audience.name if audience else None}
+
+
+def _policy_values(policy: MessagePolicy) -> dict[str, Any]:
+    return {"caps": policy.caps, "gap_seconds": policy.gap_seconds}

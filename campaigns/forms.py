@@ -28,7 +28,7 @@ OPERATORS = [
     ("not_in", _("is none of")),
     ("contains", _("contains")),
     ("not_contains", _("does not contain")),
-    ("starts_with", _("begins with")),
+    ("starts_with", _("starts with")),
     ("ends_with", _("ends with")),
     ("before", _("is before")),
     ("after", _("is after")),
@@ -64,6 +64,8 @@ class DurationWidget(forms.MultiWidget):
         return super().build_attrs(base_attrs, extra)
 
     def decompress(self, value: Any) -> list[Any]:
+        if value == 0:
+            return [0, "s"]
         if isinstance(value, int):
             unit = next(unit for unit, seconds in _SECONDS.items() if value % seconds == 0)
             return [value // _SECONDS[unit], unit]
@@ -124,8 +126,8 @@ class CampaignForm(forms.Form):
     priority = forms.IntegerField(
         label=_("Priority"), min_value=1, max_value=100, help_text=_("1–100; the greatest goes first.")
     )
-    starts_at = forms.DateTimeField(label=_("Starts"), required=False)
-    ends_at = forms.DateTimeField(label=_("Ends"), required=False)
+    starts_at = forms.DateTimeField(label=_("Start"), required=False)
+    ends_at = forms.DateTimeField(label=_("End"), required=False)
     control_percent = forms.DecimalField(
         label=_("Control group (%)"),
         min_value=0,

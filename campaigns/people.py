@@ -21,7 +21,7 @@ WITH wanted AS (
     FROM events_person p WHERE p.tenant_id = %(tenant)s AND p.person_id = ANY(%(ids)s)
     ORDER BY 2 DESC LIMIT 1
 ), locked AS MATERIALIZED (
-    SELECT p.person_id, p.merged_into, p.touched_at, p.traits, w.by_user_id
+    SELECT p.person_id, p.merged_into, p.touched_at, p.traits, w.by_user_id, p.identifier_kind
     FROM wanted w JOIN events_person p ON p.tenant_id = %(tenant)s AND p.person_id = w.person_id FOR UPDATE OF p
 )
 SELECT locked.*, clock_timestamp() FROM locked
@@ -44,6 +44,8 @@ class LockedPerson:
     traits: dict[str, Any]
     is_touched: bool
     found_by_user_id: bool
+    has_user_id: bool
+    """Known by a user id, so somebody else than the device that asks might claim to be them."""
     now: datetime
 
 
@@ -86,13 +88,14 @@ def _lock_one(*, tenant_id: UUID, ids: list[UUID], user: UUID | None) -> LockedP
             row = cursor.fetchone()
             if row is None:
                 return None
-            person_id, merged_into, touched_at, traits, by_user_id, now = row
+            person_id, merged_into, touched_at, traits, by_user_id, kind, now = row
             if merged_into is None:
                 return LockedPerson(
                     person_id=person_id,
                     traits=json.loads(traits) if isinstance(traits, str) else traits,
                     is_touched=touched_at is not None,
                     found_by_user_id=by_user_id,
+                    has_user_id=kind == Person.IdentifierKind.USER_ID,
                     now=now,
                 )
     raise OperationalError("this person is being merged")

@@ -161,6 +161,18 @@ class CampaignList(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
+class PolicyInput(StrictSerializer):
+    """What holds for all campaigns together, per person."""
+
+    caps = CapsField(help_text="At most so many messages of any campaign per window; an empty list: no cap.")
+    gap_seconds = WholeField(help_text="0–86,400: how long after a message no other is shown.")
+
+
+class PolicyOutput(serializers.Serializer[Any]):
+    caps = CapsField()
+    gap_seconds = serializers.IntegerField()
+
+
 class ArmOutput(serializers.Serializer[Any]):
     """People of one arm. A person is in the arm of their first exposure."""
 
@@ -216,6 +228,19 @@ CAMPAIGN = OpenApiExample(
         "control_share": 0.1,
     },
     request_only=True,
+)
+POLICY = OpenApiExample(
+    "three a day", value={"caps": [{"limit": 3, "window": "1d"}], "gap_seconds": 60}, request_only=True
+)
+REFUSED_POLICY = OpenApiExample(
+    "a refused policy",
+    value={
+        "code": "invalid",
+        "message": "Some values are not valid.",
+        "fields": {"gap_seconds": [{"path": "", "message": "Give a whole number from 0 to 86,400."}]},
+    },
+    response_only=True,
+    status_codes=["400"],
 )
 REFUSED = OpenApiExample(
     "a refused campaign",

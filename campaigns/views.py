@@ -64,7 +64,7 @@ def campaign(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "standing": wording.standing(found),
         "trigger": wording.trigger_in_words(found),
         "goal": wording.goal_in_words(found),
-        "caps": wording.caps_in_words(found) if isinstance(found.caps, list) else [],
+        "caps": wording.caps_in_words(found.caps),
         "control_percent": found.control_share * 100,
         "preview": preview_of(found.message),
         "actions": possible_actions(found),

@@ -21,6 +21,7 @@ _UNITS = {
     "d": lambda n: ngettext("%(n)d day", "%(n)d days", n) % {"n": n},
     "w": lambda n: ngettext("%(n)d week", "%(n)d weeks", n) % {"n": n},
 }
+_SIZES = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 def trigger_in_words(campaign: Campaign) -> str:
@@ -46,10 +47,10 @@ def goal_in_words(campaign: Campaign) -> str:
     return _("%(events)s within %(time)s of the first time") % {"events": _events_in_words(goal), "time": within}
 
 
-def caps_in_words(campaign: Campaign) -> list[str]:
-    """How often at most."""
+def caps_in_words(caps: Any) -> list[str]:
+    """How often at most, for caps as they are stored."""
     words = []
-    for cap in campaign.caps or []:
+    for cap in caps if isinstance(caps, list) else []:
         limit, window = cap["limit"], cap["window"]
         if window == "session":
             words.append(ngettext("%(n)d time a session", "%(n)d times a session", limit) % {"n": limit})
@@ -59,6 +60,12 @@ def caps_in_words(campaign: Campaign) -> list[str]:
             times = ngettext("%(n)d time in %(span)s", "%(n)d times in %(span)s", limit)
             words.append(times % {"n": limit, "span": duration_in_words(window)})
     return words
+
+
+def seconds_in_words(seconds: int) -> str:
+    """In the greatest unit that comes out whole."""
+    size, unit = next((size, unit) for size, unit in _SIZES if seconds % size == 0)
+    return duration_in_words(f"{seconds // size}{unit}")
 
 
 def duration_in_words(text: Any) -> str:

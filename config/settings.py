@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "config.errors.APIErrorMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "web.content_security.ContentSecurityMiddleware",
+    "web.htmx.SignInMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

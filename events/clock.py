@@ -15,6 +15,8 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (clients' times are reckoned in i
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = (datetime.min - _EPOCH) // _MICROSECOND  # noqa: DTZ901
 _LAST = (datetime.max - _EPOCH) // _MICROSECOND  # noqa: DTZ901
+# Nothing occurred before this: at the very edge of the calendar an instant cannot be told in a zone west of Greenwich.
+_EARLIEST = (datetime(1, 1, 3) - _EPOCH) // _MICROSECOND  # noqa: DTZ001
 _LEAST_NUMBER = 10**14
 # A clock that is this much ahead, even after correction, says nothing about the clock of its neighbours.
 _PLAUSIBLE = 366 * 86_400 * 1_000_000
@@ -51,7 +53,8 @@ def occurrences(times: Sequence[tuple[int | None, int | None]], *, arrived_at: d
 
     Each client time is corrected by the difference of the arrival and the sending. Where that leaves items after the
     arrival, the batch is shifted as one, its newest item to the arrival; an item that is more than a year ahead is
-    moved alone. Items without a client time occurred on arrival. No result is later than the arrival.
+    moved alone. Items without a client time occurred on arrival. No result is later than the arrival, nor earlier than
+    0001-01-03.
     """
     arrival = microseconds_of(arrived_at)
     corrected = [_corrected(client_time, sent_at, arrival) for client_time, sent_at in times]
@@ -74,4 +77,4 @@ def _corrected(client_time: int | None, sent_at: int | None, arrival: int) -> in
 
 
 def _instant(microseconds: int) -> datetime:
-    return (_EPOCH + max(microseconds, _FIRST) * _MICROSECOND).replace(tzinfo=UTC)
+    return (_EPOCH + max(microseconds, _EARLIEST) * _MICROSECOND).replace(tzinfo=UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from events.person_rules import registered_rules
+from events.rejections import forget_people
 from events.statements import run
 from tenants.scope import tenant_scope
 
@@ -16,18 +17,14 @@ def erase_person(*, tenant_id: UUID, person_id: UUID) -> bool:
     """
     with tenant_scope(tenant_id):
         values = {"tenant": tenant_id, "person": person_id}
-        identifiers = run(
-            "SELECT identifier, merged_into FROM events_person WHERE tenant_id = %(tenant)b "
+        rows = run(
+            "SELECT person_id, merged_into FROM events_person WHERE tenant_id = %(tenant)b "
             "AND (person_id = %(person)b OR merged_into = %(person)b) ORDER BY person_id FOR UPDATE",
             values,
         )
-        if not any(merged_into is None for _, merged_into in identifiers):
+        if not any(merged_into is None for _, merged_into in rows):
             return False
         for rules in registered_rules().values():
             rules.erase(tenant_id=tenant_id, person_ids=[person_id])
-        run(
-            "DELETE FROM events_rejecteditem r USING unnest(%(identifiers)b::text[]) AS i(identifier) "
-            "WHERE r.tenant_id = %(tenant)b AND strpos(r.item, i.identifier) > 0",
-            {"tenant": tenant_id, "identifiers": [identifier for identifier, _ in identifiers]},
-        )
+        forget_people(tenant_id=tenant_id, person_ids=[row_id for row_id, _ in rows])
     return True

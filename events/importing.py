@@ -20,7 +20,7 @@ import msgspec
 
 from events.clock import microseconds_of
 from events.ingestion import ingest
-from events.items import InvalidItem, Item, WireItem, build_item
+from events.items import InvalidItem, Item, WireItem, build_item, find_names
 from events.lenient import encode_json
 from events.mapping import RowError, RowMapping
 from events.parsing import Rejection, UnreadableBody, parse_document
@@ -28,6 +28,7 @@ from events.parsing import Rejection, UnreadableBody, parse_document
 BATCH = 1_000
 MAX_LINE_BYTES = 1_000_000
 TOLD_PROBLEMS = 20
+_NOBODY = "The row cannot be used, and what it says about whom cannot be read."
 _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
 
@@ -65,6 +66,7 @@ def import_file(
     summary = Summary()
     items: list[Item] = []
     rejections: list[Rejection] = []
+    reasons: dict[int, str] = {}
 
     def store() -> None:
         outcome = ingest(tenant_id=tenant_id, items=items, rejections=rejections, is_server=True)
@@ -72,9 +74,10 @@ def import_file(
         summary.duplicates += outcome.duplicates
         summary.rejected += len(outcome.rejections)
         for rejection in outcome.rejections[: TOLD_PROBLEMS - len(summary.problems)]:
-            summary.problems.append((rejection.index, rejection.message))
+            summary.problems.append((rejection.index, reasons.get(rejection.index, rejection.message)))
         items.clear()
         rejections.clear()
+        reasons.clear()
 
     with _rows(path, mapping, advance) as rows:
         for row in rows:
@@ -84,11 +87,22 @@ def import_file(
             except (RowError, InvalidItem) as error:
                 code = error.code if isinstance(error, InvalidItem) else "invalid_row"
                 raw = encode_json(row.values) if row.values is not None else b""
-                rejections.append(Rejection(index=row.line, code=code, message=str(error), raw=raw))
+                names = _names(row, mapping)
+                reasons[row.line] = str(error)
+                # A reason may quote the row: it is logged only where an erasure will find it.
+                reason = str(error) if names or isinstance(error, InvalidItem) else _NOBODY
+                rejections.append(Rejection(index=row.line, code=code, message=reason, raw=raw, names=names))
             if len(items) + len(rejections) >= BATCH:
                 store()
         store()
     return summary
+
+
+def _names(row: Row, mapping: RowMapping) -> tuple[tuple[str, str], ...]:
+    try:
+        return find_names(mapping.name(row.values)) if row.values is not None else ()
+    except RowError:
+        return ()
 
 
 def _item(row: Row, mapping: RowMapping, now: datetime) -> Item:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ import structlog
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from events.clock import occurrences
-from events.items import Item
+from events.items import Item, find_names
 from events.lenient import encode_json
 from events.merging import merge_people
 from events.models import Event, event_id_for
@@ -29,8 +30,9 @@ from events.parsing import Rejection
 from events.partitions import make_partitions
 from events.people import PeopleChanged, ask, attribute, lock, look
 from events.rejections import log_rejections
+from events.signatures import refuse_unsigned
 from events.statements import run
-from events.traits import Change, record_changes
+from events.traits import MAX_TRAITS, Change, record_changes
 from tenants.scope import tenant_scope
 
 log = structlog.get_logger(__name__)
@@ -71,8 +73,11 @@ def ingest(
 
     def store() -> Outcome:
         with tenant_scope(tenant_id):
-            outcome = _store(tenant_id, items, is_server)
-            rejected = sorted([*rejections, *outcome.rejections], key=lambda rejection: rejection.index)
+            # Before the receipts: what is refused may come again with its signature.
+            kept, unsigned = (items, []) if is_server else refuse_unsigned(tenant_id=tenant_id, items=items)
+            outcome = _store(tenant_id, kept, is_server)
+            refused = [*rejections, *unsigned, *outcome.rejections]
+            rejected = sorted(refused, key=lambda rejection: rejection.index)
             log_rejections(tenant_id=tenant_id, rejections=rejected)
             if outcome.stored:
                 transaction.on_commit(lambda: nudge("segments.drain", tenant_id=tenant_id))
@@ -109,15 +114,17 @@ def _store(tenant_id: UUID, items: Sequence[Item], is_server: bool) -> Outcome:
         for fact in facts
         for name, value in fact.item.traits.items()
     ]
-    record_changes(tenant_id=tenant_id, changes=changes, received_at=received_at)
+    without_room = record_changes(tenant_id=tenant_id, changes=changes, received_at=received_at)
     _store_events(tenant_id, [fact for fact in facts if fact.item.event_name is not None], received_at, is_server)
     return Outcome(
         stored=len(facts),
         duplicates=len(items) - len(fresh),
         rejections=[
-            _refusal(one.item)
-            for one, person_id in zip(asked, attribution.person_ids, strict=True)
-            if person_id is None
+            *(_no_merge(one.item) for one, whom in zip(asked, attribution.person_ids, strict=True) if whom is None),
+            *(
+                _no_room(batch[event_id], count)
+                for event_id, count in Counter(change.event_id for change in without_room).items()
+            ),
         ],
     )
 
@@ -186,12 +193,23 @@ def _source(item: Item, is_server: bool) -> str:
     return Event.Source.SERVER.value if is_server or known else Event.Source.APP.value
 
 
-def _refusal(item: Item) -> Rejection:
+def _no_room(item: Item, count: int) -> Rejection:
+    return Rejection(
+        index=item.index,
+        code="traits_full",
+        message=f"{count} traits were left out: a person has at most {MAX_TRAITS:,} of them, and 1 MB in all.",
+        raw=item.raw,
+        names=find_names(item),
+    )
+
+
+def _no_merge(item: Item) -> Rejection:
     return Rejection(
         index=item.index,
         code="alias_refused",
         message="previousId is already somebody: merging two identified people needs a server key.",
         raw=item.raw,
+        names=find_names(item),
     )
 
 

@@ -10,12 +10,15 @@ import msgspec
 
 from events.clock import parse_instant
 from events.lenient import exact_number
+from events.models import Person
 
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 MAX_ID_LENGTH = 255
 MAX_NAME_LENGTH = 200
 MAX_TRAITS = 1_000
 MAX_DEPTH = 64
+USER, ANONYMOUS = Person.IdentifierKind.USER_ID.value, Person.IdentifierKind.ANONYMOUS_ID.value
+_PROOF = "userIdSignature"
 
 
 class InvalidItem(ValueError):
@@ -28,12 +31,16 @@ class InvalidItem(ValueError):
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """A valid item. `event_name` is None for identify and alias; instants are microseconds since 1970."""
+    """A valid item. `event_name` is None for identify and alias; instants are microseconds since 1970.
+
+    `signature` is what shall prove the user id, not yet verified; nothing of the item that is stored holds it.
+    """
 
     index: int
     type: str
     message_id: str
     user_id: str | None = None
+    signature: str | None = None
     anonymous_id: str | None = None
     previous_id: str | None = None
     event_name: str | None = None
@@ -53,6 +60,7 @@ class WireItem(msgspec.Struct, rename="camel"):
     name: Any = None
     category: Any = None
     user_id: Any = None
+    user_id_signature: Any = None
     anonymous_id: Any = None
     previous_id: Any = None
     group_id: Any = None
@@ -84,7 +92,9 @@ def build_item(wire: WireItem, *, index: int, batch_context: dict[str, Any], bat
     if user_id is None and anonymous_id is None:
         raise InvalidItem("missing_id", "An item needs a userId or an anonymousId.")
     own_context = _object(wire.context, "context")
+    signature = _taken_signature(wire, own_context, batch_context)
     context = {**batch_context, **own_context} if batch_context else own_context
+    context.pop(_PROOF, None)
     traits = _object(wire.traits, "traits")
     event_name, properties = None, {}
     match kind:
@@ -107,6 +117,7 @@ def build_item(wire: WireItem, *, index: int, batch_context: dict[str, Any], bat
         type=kind,
         message_id=_id(wire.message_id, "messageId") or _made_id(wire, index, client_time),
         user_id=user_id,
+        signature=signature,
         anonymous_id=anonymous_id,
         previous_id=previous_id,
         event_name=event_name,
@@ -117,6 +128,24 @@ def build_item(wire: WireItem, *, index: int, batch_context: dict[str, Any], bat
         sent_at=parse_instant(batch_sent_at) if sent_at is None else sent_at,
         raw=raw,
     )
+
+
+def find_names(item: WireItem | Item) -> tuple[tuple[str, str], ...]:
+    """(kind, identifier) of everybody whom an item means; nobody when one of its ids cannot be read."""
+    try:
+        user_id, anonymous_id = _id(item.user_id, "userId"), _id(item.anonymous_id, "anonymousId")
+        previous_id = _id(item.previous_id, "previousId")
+    except InvalidItem:
+        return ()
+    pairs = ((USER, user_id), (ANONYMOUS, anonymous_id), (USER, previous_id), (ANONYMOUS, previous_id))
+    return tuple((kind, text) for kind, text in pairs if text is not None)
+
+
+def _taken_signature(wire: WireItem, own_context: dict[str, Any], batch_context: dict[str, Any]) -> str | None:
+    """The signature of the user id, beside it or in the context, taken away from where it stood."""
+    given = (wire.user_id_signature, own_context.pop(_PROOF, None), batch_context.get(_PROOF))
+    wire.user_id_signature = None
+    return next((text for text in given if isinstance(text, str) and text), None)
 
 
 def _id(value: Any, field: str) -> str | None:

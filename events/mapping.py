@@ -93,6 +93,11 @@ class RowMapping:
         sources = (*self.fields.values(), *self.properties.values(), *self.traits.values(), *self.context.values())
         return {column for source in sources for column in source.columns}
 
+    def name(self, row: Mapping[str, Any]) -> WireItem:
+        """An item of the row's ids alone; raises RowError."""
+        ids = ("userId", "anonymousId", "previousId")
+        return WireItem(**{_ATTRIBUTES[name]: self.fields[name].read(row) for name in ids if name in self.fields})
+
     def apply(self, row: Mapping[str, Any]) -> WireItem:
         """The item of a row, not yet checked; raises RowError."""
         fields = {_ATTRIBUTES[name]: source.read(row) for name, source in self.fields.items()}

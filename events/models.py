@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -139,7 +140,8 @@ class RejectedItem(TenantModel):
     at = models.DateTimeField(db_default=Now())
     code = models.CharField(max_length=50)
     message = models.CharField(max_length=500)
-    item = models.TextField(help_text="The beginning of the item as it came, without its key.")
+    item = models.TextField(help_text="The beginning of the item as it came, without secrets; empty: it names nobody.")
+    person_ids = ArrayField(models.UUIDField(), default=list, help_text="The rows of the ids that it names.")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["tenant", "-at"], name="rejected_recent")]

@@ -12,7 +12,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from events.items import MAX_DEPTH, InvalidItem, Item, WireItem, build_item, decode_item, is_deeper
+from events.items import (
+    MAX_DEPTH,
+    InvalidItem,
+    Item,
+    WireItem,
+    build_item,
+    decode_item,
+    find_names,
+    is_deeper,
+)
 from events.lenient import NotJSON, exact_number, strict_json
 
 MAX_ITEMS = 5_000
@@ -30,12 +39,13 @@ class UnreadableBody(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Rejection:
-    """An item that was not kept."""
+    """An item that was not kept, or not whole; `names` says whom it means, as far as its ids can be read."""
 
     index: int
     code: str
     message: str
     raw: bytes
+    names: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +96,16 @@ def parse_batch(body: bytes, *, max_item_bytes: int) -> Parsed:
     key = _text_or_none(batch.write_key)
     for index, raw in enumerate(batch.batch):
         content = bytes(raw)
+        wire = None
         try:
+            wire = _wire_item(content)
             if len(content) + context_bytes > max_item_bytes:
                 raise InvalidItem("item_too_large", f"An item may have at most {max_item_bytes} bytes.")
-            wire = _wire_item(content)
             key = key or _text_or_none(wire.write_key)
             items.append(build_item(wire, index=index, batch_context=context, batch_sent_at=batch.sent_at, raw=content))
         except InvalidItem as error:
-            rejections.append(Rejection(index=index, code=error.code, message=error.message, raw=content))
+            names = find_names(wire) if wire else ()
+            rejections.append(Rejection(index=index, code=error.code, message=error.message, raw=content, names=names))
     return Parsed(items=items, rejections=rejections, write_key=key)
 
 
@@ -107,7 +119,7 @@ def parse_single(body: bytes, *, item_type: str, max_item_bytes: int) -> Parsed:
     try:
         item = build_item(wire, index=0, batch_context={}, batch_sent_at=None, raw=body)
     except InvalidItem as error:
-        rejection = Rejection(index=0, code=error.code, message=error.message, raw=body)
+        rejection = Rejection(index=0, code=error.code, message=error.message, raw=body, names=find_names(wire))
         return Parsed(items=[], rejections=[rejection], write_key=key)
     return Parsed(items=[item], rejections=[], write_key=key)
 

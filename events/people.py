@@ -11,13 +11,10 @@ from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 
-from events.items import Item
-from events.models import Person, person_id_for
+from events.items import ANONYMOUS, USER, Item
+from events.models import person_id_for
 from events.statements import run
 from tenants.scope import current_tenant_id
-
-USER, ANONYMOUS = Person.IdentifierKind.USER_ID.value, Person.IdentifierKind.ANONYMOUS_ID.value
-
 
 _ORDER = attrgetter("int")
 

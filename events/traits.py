@@ -1,10 +1,12 @@
 """Traits: every change is kept; the current value of each is that of the latest `occurred_at`, clears included.
 
-Ties go to the greater event id, so the outcome does not depend on the order of arrival.
+Ties go to the greater event id, so the outcome does not depend on the order of arrival. One person's traits are
+bounded, for every change and every decision reads them whole: who is full keeps what they have, which may still change.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +19,9 @@ from events.lenient import encode_json, exact_number
 from events.normalisation import normalised
 from events.statements import run
 
+MAX_TRAITS = 2_000
+MAX_BYTES = 1_000_000
+_PUNCTUATION = 6  # quotes, colon, comma and two spaces, as the database writes them
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=exact_number).decode
 _decode_value = msgspec.json.Decoder(float_hook=exact_number).decode
 
@@ -32,10 +37,42 @@ class Change:
     event_id: UUID
 
 
-def record_changes(*, tenant_id: UUID, changes: Sequence[Change], received_at: datetime) -> None:
-    """Store changes of people whose locks the caller holds, and bring their current traits up to date."""
+class PersonTraits:
+    """One person's current traits, within their bounds."""
+
+    def __init__(self, document: str) -> None:
+        self.values = _decode(document)
+        self.bytes = len(document.encode())
+
+    def put(self, name: str, value: Any) -> bool:
+        """Set a trait, or clear it (None); False where there is no room for it."""
+        growth = _size(name, value) - _size(name, self.values.get(name))
+        is_one_more = value is not None and name not in self.values
+        if (growth > 0 and self.bytes + growth > MAX_BYTES) or (is_one_more and len(self.values) >= MAX_TRAITS):
+            return False
+        self.bytes += growth
+        if value is None:
+            self.values.pop(name, None)
+        else:
+            self.values[name] = value
+        return True
+
+
+def _size(name: str, value: Any) -> int:
+    return 0 if value is None else len(name.encode()) + len(encode_json(value)) + _PUNCTUATION
+
+
+def record_changes(*, tenant_id: UUID, changes: Sequence[Change], received_at: datetime) -> list[Change]:
+    """Store changes of people whose locks the caller holds, and bring their current traits up to date.
+
+    Returns those for which the person has no room: they are not stored.
+    """
     if not changes:
-        return
+        return []
+    refused = _without_room(tenant_id, changes)
+    if refused:
+        gone = set(map(id, refused))
+        changes = [change for change in changes if id(change) not in gone]
     run(
         "INSERT INTO events_traitchange (tenant_id, person_id, name, value, occurred_at, received_at, event_id) "
         "SELECT %(tenant)b, c.person_id, c.name, c.value::jsonb, c.occurred_at, %(received)b, c.event_id "
@@ -52,12 +89,46 @@ def record_changes(*, tenant_id: UUID, changes: Sequence[Change], received_at: d
         },
     )
     refresh_traits(tenant_id=tenant_id, pairs={(change.person_id, change.name) for change in changes})
+    return refused
+
+
+def _without_room(tenant_id: UUID, changes: Sequence[Change]) -> list[Change]:
+    """The changes that do not fit, in their order; only people who might be full are looked at one by one."""
+    counts: Counter[UUID] = Counter()
+    sizes: Counter[UUID] = Counter()
+    for change in changes:
+        counts[change.person_id] += 1
+        sizes[change.person_id] += _size(change.name, change.value)
+    rows = run(
+        "SELECT p.person_id, p.traits::text FROM events_person p "
+        "JOIN unnest(%(people)b::uuid[], %(counts)b::int[], %(sizes)b::int[]) AS w(person_id, count, size) "
+        "ON p.person_id = w.person_id WHERE p.tenant_id = %(tenant)b "
+        "AND (octet_length(p.traits::text) + w.size > %(max_bytes)b "
+        "OR (SELECT count(*) FROM jsonb_object_keys(p.traits)) + w.count > %(max_traits)b)",
+        {
+            "tenant": tenant_id,
+            "people": list(counts),
+            "counts": list(counts.values()),
+            "sizes": list(sizes.values()),
+            "max_bytes": MAX_BYTES,
+            "max_traits": MAX_TRAITS,
+        },
+    )
+    nearly_full = {person_id: PersonTraits(document) for person_id, document in rows}
+    return [
+        change
+        for change in changes
+        if change.person_id in nearly_full and not nearly_full[change.person_id].put(change.name, change.value)
+    ]
 
 
 def refresh_traits(
     *, tenant_id: UUID, pairs: Iterable[tuple[UUID, str]] = (), whole_people: Sequence[UUID] = ()
 ) -> None:
-    """Recompute the current value of these (person, trait) pairs, and of every trait of `whole_people`."""
+    """Recompute the current value of these (person, trait) pairs, and of every trait of `whole_people`.
+
+    What two people bring together and one has no room for is left out, the target's own traits last.
+    """
     wanted = sorted(set(pairs))
     rows = run(
         _CURRENT,
@@ -68,19 +139,15 @@ def refresh_traits(
             "whole": list(whole_people),
         },
     )
-    people: dict[UUID, dict[str, Any]] = {}
+    people: dict[UUID, PersonTraits] = {}
     for person_id, name, document in rows:
         if name is None:
-            people[person_id] = _decode(document)
+            people[person_id] = PersonTraits(document)
             continue
-        value = None if document is None else _decode_value(document)
-        if value is None:
-            people[person_id].pop(name, None)
-        else:
-            people[person_id][name] = value
+        people[person_id].put(name, None if document is None else _decode_value(document))
     if not people:
         return
-    normal = [normalised(traits) for traits in people.values()]
+    normal = [normalised(traits.values) for traits in people.values()]
     run(
         "UPDATE events_person p SET traits = t.traits::jsonb, traits_normal = t.traits_normal::jsonb "
         "FROM unnest(%(people)b::uuid[], %(traits)b::text[], %(normal)b::text[]) "
@@ -89,7 +156,7 @@ def refresh_traits(
         {
             "tenant": tenant_id,
             "people": list(people),
-            "traits": [encode_json(traits).decode() for traits in people.values()],
+            "traits": [encode_json(traits.values).decode() for traits in people.values()],
             "normal": [None if traits is None else encode_json(traits).decode() for traits in normal],
         },
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from campaigns.assignment import position_of
+from campaigns.definitions import save_campaign
 from campaigns.models import Campaign
 from tests.campaigns.cast import Device, age_ledger, make_campaign, make_segment
 from tests.conftest import Company
@@ -128,3 +130,22 @@ def test_caps__after_a_merge__sum(free: Company) -> None:
     device.track("added_to_cart")
 
     assert device.decide() is None
+
+
+def test_arms__decision_given_back_in_the_same_question__its_arm_stays(free: Company) -> None:
+    campaign = make_campaign(free, message={"template": "modal", "title": "{{ event.properties.a }}", "body": ""})
+    device = Device(free)
+    while position_of(campaign_id=campaign.pk, person_id=device.person_id) >= 0.9:
+        device = Device(free)
+    former = device.track("added_to_cart", a="x")
+    first = device.decide(triggers=[former])
+    with free.scope():
+        message = {"template": "modal", "title": "{{ event.properties.b }}", "body": ""}
+        save_campaign(campaign=campaign, changes={"control_share": 0.9, "message": message})
+    latter = device.track("added_to_cart", b="y")
+
+    second = device.decide(triggers=[former, latter])
+
+    assert first is not None and second is not None
+    assert first["decision_id"] != second["decision_id"]
+    assert (first["arm"], second["arm"]) == ("treatment", "treatment")

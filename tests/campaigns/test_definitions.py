@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 
 from campaigns.definitions import (
-    campaigns_using,
     save_campaign,
     save_policy,
     validate_caps,
@@ -208,12 +207,3 @@ def test_policy__saved_twice__is_one(scoped: Company) -> None:
 def test_policy__impossible_gap__is_refused(scoped: Company, gap: Any) -> None:
     with pytest.raises(CampaignError, match="gap_seconds"):
         save_policy(caps=[], gap_seconds=gap)
-
-
-def test_campaigns_using__segment__are_named(scoped: Company) -> None:
-    segment = make_segment(scoped, {"did": "liked"})
-    make_campaign(scoped, name="By entry", trigger={"on": "segment_entry", "segment": str(segment.pk)})
-    make_campaign(scoped, name="By audience", audience=segment)
-    make_campaign(scoped, name="Neither")
-
-    assert campaigns_using(segment_id=segment.pk) == ["By audience", "By entry"]

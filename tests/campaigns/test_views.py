@@ -102,10 +102,11 @@ def test_campaign__composed_by_a_marketer__is_saved_as_a_draft_and_audited(marke
 
 
 class FormReader(HTMLParser):
-    """What a browser would send back of the composer, untouched."""
+    """What a browser would send back of a form, untouched."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: str = "composer") -> None:
         super().__init__()
+        self.form = form
         self.values: dict[str, str] = {}
         self.inside = False
         self.open: str | None = None
@@ -113,7 +114,7 @@ class FormReader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.inside = given.get("id") == "composer"
+            self.inside = given.get("id") == self.form
         elif not self.inside:
             return
         elif tag == "input" and given.get("name"):

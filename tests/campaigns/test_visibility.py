@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from campaigns.identity import sign_user_id
 from campaigns.models import Decision
+from tenants.identity import sign_user_id
 from tests.campaigns.cast import MESSAGE, Device, make_campaign, set_public
 from tests.conftest import Company
+from tests.events.senders import send
 
 
 @pytest.fixture
@@ -96,7 +97,33 @@ def test_signature__required__unsigned_user_ids_are_refused(private: Device) -> 
 
     assert refused(private) == (403, "signature_required")
     assert private.decide(userIdSignature=signature) is not None
-    assert private.decide(userId=None) is not None  # the anonymous id alone: public traits
+    assert refused(private, userId=None) == (403, "signature_required")  # the anonymous id leads to the same person
+    assert private.decide(server=True) is not None
+
+
+def test_signature__required__devices_without_a_user_are_answered(private: Device) -> None:
+    with private.company.scope():
+        private.company.tenant.signed_ids_required = True
+        private.company.tenant.save()
+    device = Device(private.company)
+    device.track("added_to_cart")
+
+    assert device.decide() is not None
+
+
+def test_signature__required__linking_a_device_to_a_user_needs_it(private: Device) -> None:
+    with private.company.scope():
+        private.company.tenant.signed_ids_required = True
+        private.company.tenant.save()
+    evil = Device(private.company)
+    claim = {"type": "track", "event": "added_to_cart", "messageId": "m", "userId": "u1"}
+
+    answer = send("batch", {"batch": [claim | {"anonymousId": evil.anonymous_id}]}, auth=private.company.write_auth)
+    evil.track("added_to_cart")
+    decision = evil.decide()
+
+    assert [item["code"] for item in answer.json()["rejected"]] == ["signature_required"]
+    assert shown(decision)[0] == "||"
 
 
 def test_isolation__globex_asks_with_acmes_ids__gets_nothing(free: Company, globex: Company) -> None:

@@ -108,4 +108,4 @@ def test_batch__of_plain_events__takes_few_statements(acme: Company) -> None:
     with CaptureQueriesContext(connection) as captured:
         batch(acme, *(track(userId=f"u{n}") for n in range(50)))
 
-    assert len(captured) <= 9
+    assert len(captured) <= 10

@@ -92,7 +92,7 @@ class Planted:
             case models.JSONField():
                 return {MARKER: MARKER}
             case ArrayField():
-                return [MARKER]
+                return [self._value(field.base_field)]
             case _ if field.choices:
                 return field.choices[0][0]
             case models.CharField() | models.TextField():

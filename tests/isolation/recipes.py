@@ -83,6 +83,7 @@ RECIPES: dict[str, Recipe] = {
     "settings/keys/<uuid:key_id>/rotate/": page(key_id="tenants.APIKey", post={"overlap_hours": 1}),
     "settings/keys/<uuid:key_id>/revoke/": page(key_id="tenants.APIKey", post={}),
     "settings/audit/": page(),
+    "settings/messages/": page(post={"caps-TOTAL_FORMS": 0, "caps-INITIAL_FORMS": 0, "gap_0": 5, "gap_1": "s"}),
     "workspaces/<uuid:tenant_id>/switch/": page(tenant_id="tenants.Tenant", post={}),
     # ingestion
     **{f"v1/{name}": api("write", json=item) for kind, item in ITEMS.items() for name in (kind, kind[0])},
@@ -123,6 +124,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "results/": page(),
     "results/<uuid:campaign_id>/": page(campaign_id="campaigns.Campaign"),
+    "api/v1/message-policy": api("server", json={"caps": [], "gap_seconds": 5}, methods=("PUT",)),
     "api/v1/campaigns": api("server", json={"name": "New"}),
     "api/v1/campaigns/<uuid:campaign_id>": api(
         "server", campaign_id="campaigns.Campaign", json={"name": "New"}, methods=("PUT", "PATCH", "DELETE")

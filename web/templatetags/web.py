@@ -24,8 +24,8 @@ def icon(name: str, css: str = "") -> SafeString:
 
 
 @register.inclusion_tag("web/field.html")
-def field(bound: forms.BoundField) -> dict[str, Any]:
-    """One form field with its label, help and errors, dressed for its kind of control."""
+def field(bound: forms.BoundField, label: str = "") -> dict[str, Any]:
+    """One form field with its label (or another), help and errors, dressed for its kind of control."""
     widget = bound.field.widget
     if isinstance(widget, forms.CheckboxInput):
         kind, css = "check", "form-check-input"
@@ -37,7 +37,7 @@ def field(bound: forms.BoundField) -> dict[str, Any]:
         kind, css = "control", "form-control"
     classes = [widget.attrs.get("class"), css, "is-invalid" if bound.errors else ""]
     attrs: dict[str, str | bool] = {"class": " ".join(filter(None, classes))}
-    return {"field": bound, "kind": kind, "control": bound.as_widget(attrs=attrs)}
+    return {"field": bound, "label": label or bound.label, "kind": kind, "control": bound.as_widget(attrs=attrs)}
 
 
 @register.simple_tag

@@ -60,7 +60,8 @@ export interface Nunchi {
   init(options: InitOptions): void;
   /**
    * Say who is using the app, and what is known about them. Traits alone may be given. The signature of the user id,
-   * made by the app's own server, lets messages use traits that are not public.
+   * made by the app's own server, lets messages use traits that are not public; workspaces that require signed ids take
+   * nothing about a user without it.
    */
   identify(userId: string | number | Properties | null, traits?: Properties, proof?: { signature?: string }): void;
   /** Record something the person did. */

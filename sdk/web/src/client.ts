@@ -229,7 +229,7 @@ export class Client {
       anonymousId,
       ...(userId === null ? {} : { userId }),
       ...fields,
-      context: itemContext(sessionId, this.options.locale),
+      context: { ...itemContext(sessionId, this.options.locale), ...this.proof() },
     };
     const json = JSON.stringify(item);
     if (byteLength(json) > MAX_ITEM_BYTES) return warn(`"${item.event ?? type}" is larger than 128 KB and was dropped`);
@@ -250,11 +250,16 @@ export class Client {
   }
 
   private question(): Question {
-    const { anonymousId, userId, signature } = this.identity.current();
+    const { anonymousId, userId } = this.identity.current();
     const sessionId = this.sessions.latestId() ?? this.beginSession();
     const context = itemContext(sessionId, this.options.locale);
-    const signed = userId !== null && signature ? { userIdSignature: signature } : {};
-    return { anonymousId, ...(userId === null ? {} : { userId }), ...signed, sessionId, context };
+    return { anonymousId, ...(userId === null ? {} : { userId }), ...this.proof(), sessionId, context };
+  }
+
+  /** What proves the user id, where the app gave it. */
+  private proof(): { userIdSignature?: string } {
+    const { userId, signature } = this.identity.current();
+    return userId !== null && signature ? { userIdSignature: signature } : {};
   }
 
   private queueReport(report: Report): void {

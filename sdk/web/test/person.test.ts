@@ -44,8 +44,9 @@ describe("identity", () => {
     expect(tab.person().anonymousId).not.toBe(former);
   });
 
-  test("test_identify__signature__is_sent_with_questions_and_never_with_events_nor_told", async () => {
+  test("test_identify__signature__is_sent_with_questions_and_items_of_that_user_and_never_told", async () => {
     const tab = openTab();
+    tab.track("before", {});
     tab.identify("u1", {}, "abc");
     await pass(200);
     leavePage();
@@ -53,13 +54,28 @@ describe("identity", () => {
     next.track("liked", {});
     await pass(200);
     next.reset();
+    next.track("after", {});
     await pass(2_000);
 
     const signatures = server.to("/v1/decide").map(({ body }) => (body as { userIdSignature?: string }).userIdSignature);
     expect(signatures).toContain("abc");
     expect(signatures[signatures.length - 1]).toBeUndefined();
-    expect(JSON.stringify(server.items)).not.toContain("abc\"");
+    const proofs = server.items.map(({ event, type, context }) => [event ?? type, context.userIdSignature]);
+    expect(proofs).toContainEqual(["before", undefined]);
+    expect(proofs).toContainEqual(["identify", "abc"]);
+    expect(proofs).toContainEqual(["liked", "abc"]);
+    expect(proofs).toContainEqual(["after", undefined]);
     expect(next.person()).not.toHaveProperty("signature");
+  });
+
+  test("test_identify__another_user_without_a_signature__does_not_take_the_former_one", async () => {
+    const tab = openTab();
+    tab.identify("u1", {}, "abc");
+    tab.identify("u2", {});
+    await pass(200);
+
+    const proofs = server.items.filter(({ type }) => type === "identify").map(({ context }) => context.userIdSignature);
+    expect(proofs).toEqual(["abc", undefined]);
   });
 
   test("test_reset__identified_person__is_forgotten_and_a_new_session_begins", async () => {
