@@ -102,7 +102,7 @@ def _without_room(tenant_id: UUID, changes: Sequence[Change]) -> list[Change]:
     rows = run(
         "SELECT p.person_id, p.traits::text FROM events_person p "
         "JOIN unnest(%(people)b::uuid[], %(counts)b::int[], %(sizes)b::int[]) AS w(person_id, count, size) "
-        "ON p.person_id = w.person_id WHERE p.tenant_id = %(tenant)b "
+        "ON p.person_id = w.person_id WHERE p.tenant_id = %(tenant)b AND p.person_id = ANY(%(people)b::uuid[]) "
         "AND (octet_length(p.traits::text) + w.size > %(max_bytes)b "
         "OR (SELECT count(*) FROM jsonb_object_keys(p.traits)) + w.count > %(max_traits)b)",
         {
@@ -152,7 +152,7 @@ def refresh_traits(
         "UPDATE events_person p SET traits = t.traits::jsonb, traits_normal = t.traits_normal::jsonb "
         "FROM unnest(%(people)b::uuid[], %(traits)b::text[], %(normal)b::text[]) "
         "AS t(person_id, traits, traits_normal) "
-        "WHERE p.tenant_id = %(tenant)b AND p.person_id = t.person_id",
+        "WHERE p.tenant_id = %(tenant)b AND p.person_id = t.person_id AND p.person_id = ANY(%(people)b::uuid[])",
         {
             "tenant": tenant_id,
             "people": list(people),
@@ -172,7 +172,7 @@ _CURRENT = """
     )
     SELECT p.person_id, NULL AS name, p.traits::text
     FROM events_person p
-    WHERE p.tenant_id = %(tenant)b AND p.person_id IN (SELECT person_id FROM wanted)
+    WHERE p.tenant_id = %(tenant)b AND p.person_id = ANY(%(people)b::uuid[] || %(whole)b::uuid[])
     UNION ALL
     SELECT w.person_id, w.name, latest.value::text
     FROM wanted w LEFT JOIN LATERAL (

@@ -146,6 +146,7 @@ def test_arms__decision_given_back_in_the_same_question__its_arm_stays(free: Com
 
     second = device.decide(triggers=[former, latter])
 
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert first["decision_id"] != second["decision_id"]
     assert (first["arm"], second["arm"]) == ("treatment", "treatment")

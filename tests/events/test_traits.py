@@ -12,6 +12,7 @@ from tests.conftest import Company
 from tests.events.senders import batch, identify, people_of, track
 
 pytestmark = pytest.mark.django_db
+LATER = "2026-01-06T10:00:00Z"
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def test_traits__beyond_the_number_of_names__new_ones_are_refused_and_the_others
 
     answer = batch(
         acme,
-        identify("u", {"a": 2, "e": 2, "f": 2}, messageId="m"),
+        identify("u", {"a": 2, "e": 2, "f": 2}, timestamp=LATER),
         identify("v", dict.fromkeys("abcde", 1)),
         track(userId="u"),
         identify("u", {"f": 3, "g": 3}),
@@ -48,27 +49,26 @@ def test_traits__beyond_the_number_of_names__new_ones_are_refused_and_the_others
 def test_traits__full__a_cleared_one_makes_room(acme: Company) -> None:
     batch(acme, identify("u", dict.fromkeys("abcde", 1)))
 
-    answers = [batch(acme, identify("u", {"a": None})), batch(acme, identify("u", {"f": 1}))]
+    answers = [batch(acme, identify("u", {"a": None}, timestamp=LATER)), batch(acme, identify("u", {"f": 1}))]
 
     assert [codes(answer) for answer in answers] == [[], []]
     assert set(people_of(acme)["u"].traits) == set("bcdef")
 
 
 def test_traits__beyond_their_bytes__may_shrink_but_not_grow(acme: Company) -> None:
-    batch(acme, identify("u", {"a": "x" * 900}, messageId="m1"))
+    batch(acme, identify("u", {"a": "x" * 900}))
 
-    grown = batch(acme, identify("u", {"a": "y" * 1_100, "b": "y" * 200}, messageId="m2"))
-    same = batch(acme, identify("u", {"a": "z" * 900}, messageId="m3", timestamp="2026-01-06T10:00:00Z"))
-    shrunk = batch(acme, identify("u", {"a": "z", "b": "z" * 200}, messageId="m4", timestamp="2026-01-07T10:00:00Z"))
+    grown = batch(acme, identify("u", {"a": "y" * 1_100, "b": "y" * 200}))
+    same = batch(acme, identify("u", {"a": "z" * 900}, timestamp=LATER))
+    shrunk = batch(acme, identify("u", {"a": "z", "b": "z" * 200}, timestamp="2026-01-07T10:00:00Z"))
 
     assert [codes(answer) for answer in (grown, same, shrunk)] == [[(0, "traits_full")], [], []]
     assert people_of(acme)["u"].traits == {"a": "z", "b": "z" * 200}
 
 
 def test_traits__of_two_people_who_are_one__the_targets_own_come_first(acme: Company) -> None:
-    later = "2026-01-06T10:00:00Z"
     batch(acme, identify("u", dict.fromkeys("wxyz", 1)))
-    batch(acme, {**identify("", dict.fromkeys("abcz", 2), timestamp=later), "anonymousId": "anon"})
+    batch(acme, {**identify("", dict.fromkeys("abcz", 2), timestamp=LATER), "anonymousId": "anon"})
 
     batch(acme, track(userId="u", anonymousId="anon"))
 
