@@ -23,6 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tenants.access import SESSION_KEY, requires
 from tenants.audit import by, difference, record
 from tenants.forms import KeyForm, MemberForm, RoleForm, RotateForm, WorkspaceForm
+from tenants.identity import signing_secret
 from tenants.invitations import may_show_link, password_link, send_invitation
 from tenants.keys import create_key, revoke_key, rotate_key
 from tenants.members import add_member, change_role, remove_member
@@ -130,11 +131,13 @@ def member_remove(request: HttpRequest, member_id: UUID) -> HttpResponse:
     return _render(request, "member_remove", {"member": member, "problem": problem})
 
 
+@never_cache
 @require_safe
 @requires(Member.Role.DEVELOPER)
 def keys(request: HttpRequest) -> HttpResponse:
     rows = APIKey.objects.order_by(F("revoked_at").asc(nulls_first=True), "created_at", "id")
-    return _render(request, "keys", {"keys": rows, "now": timezone.now()})
+    secret = signing_secret(tenant_id=request.access.tenant.pk)  # type: ignore[attr-defined]
+    return _render(request, "keys", {"keys": rows, "now": timezone.now(), "signing_secret": secret})
 
 
 @never_cache
