@@ -51,7 +51,7 @@ proof: $(DEVELOPMENT) ## Run the long proofs that the tests leave out.
 	@$(BIN)/python -m pytest -m proof -rsfE $(ARGS)
 
 clean: ## Remove installed packages and caches; your data in var/state stays.
-	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache var/static
+	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
 
 # --- packages ---------------------------------------------------------------------------------------

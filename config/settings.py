@@ -111,7 +111,6 @@ TEMPLATES = [
     },
 ]
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [("sdk", BASE_DIR / "sdk" / "web" / "dist")]
 WHITENOISE_USE_FINDERS = True  # no collectstatic step: a clone serves its committed assets as they are
 WHITENOISE_AUTOREFRESH = DEBUG
