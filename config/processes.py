@@ -68,7 +68,6 @@ def serve(*, programs: list[Program], on_ready: Callable[[], int | None] | None 
     Raises PortTakenError.
     """
     _require_free_port()
-    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     connections.close_all()  # the watching processes are forked, and must not share a connection
     manager = _Manager(on_ready)
     for program in programs:
