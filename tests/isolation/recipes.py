@@ -100,6 +100,7 @@ RECIPES: dict[str, Recipe] = {
     "segments/<uuid:segment_id>/": page(segment_id="segments.Segment"),
     "segments/<uuid:segment_id>/edit/": page(segment_id="segments.Segment", post=SEGMENT),
     "segments/<uuid:segment_id>/delete/": page(segment_id="segments.Segment", post={}),
+    "api/v1/rejections": api("server"),
     "api/v1/segments": api("server", json={"name": "New", "condition": CONDITION}),
     "api/v1/segments/estimate": api("server", json={"condition": CONDITION}),
     "api/v1/segments/<uuid:segment_id>": api(
