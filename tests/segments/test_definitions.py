@@ -64,6 +64,7 @@ def test_parse_condition__any_document__parses_or_says_what_is_wrong(document: A
         ({"did": "a", "all": []}, "", "exactly one"),
         ("purchased", "", "object"),
         ({"segment": "vip"}, "segment", "id"),
+        ({"trait": "a\x00b", "op": "exists"}, "trait", "Name a trait"),
     ],
 )
 def test_parse_condition__mistake__is_named_with_its_path(condition: Any, path: str, words: str) -> None:
