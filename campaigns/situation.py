@@ -22,14 +22,13 @@ from campaigns.people import LockedPerson
 from campaigns.records import LedgerEntry, Trigger
 from campaigns.triggers import Listener, Named, entry_trigger, find_entries, find_event_triggers
 from segments.conditions.compiler import FAR, People
-from segments.definitions import load_definitions
+from segments.definitions import load_definitions, share_definitions
 from segments.membership import (
     Answer,
     current_setting,
     evaluate,
     memberships_of,
     refresh,
-    share_definitions,
 )
 from segments.models import MembershipChange
 from tenants.models import Tenant

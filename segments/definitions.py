@@ -159,12 +159,19 @@ def lock_definitions() -> None:
     list(Recomputation.objects.select_for_update())
 
 
+def share_definitions() -> None:
+    """Hold off a swap of versions until this transaction ends: it evaluates both sides or neither."""
+    _lock_swap("pg_advisory_xact_lock_shared")
+
+
 def hold_definitions() -> None:
     """Wait for whoever evaluates people, and let nobody begin: what they stored stands, what comes sees the change."""
+    _lock_swap("pg_advisory_xact_lock")
+
+
+def _lock_swap(function: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtext('segments.swap'), hashtext(%s))", [str(current_tenant_id())]
-        )
+        cursor.execute(f"SELECT {function}(hashtext('segments.swap'), hashtext(%s))", [str(current_tenant_id())])
 
 
 def _newest_conditions() -> dict[UUID, Node]:

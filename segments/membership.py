@@ -18,7 +18,7 @@ from django.db import connection
 from segments.conditions.compiler import FAR, Everyone, Key, People, Scope, Setting, compile_conditions
 from segments.conditions.nodes import Node
 from segments.conditions.references import MAX_EXPANDED_PARTS, size_of
-from segments.definitions import load_definitions
+from segments.definitions import load_definitions, share_definitions
 from segments.models import MembershipChange
 from tenants.models import Tenant
 from tenants.scope import current_tenant_id
@@ -181,14 +181,6 @@ def current_setting(now: datetime | None = None) -> Setting:
             now = cursor.fetchone()[0]
     retention = timedelta(days=tenant.retention_days) if tenant.retention_days else None
     return Setting(tenant_id=tenant.pk, now=now, zone=ZoneInfo(tenant.time_zone), retention=retention)
-
-
-def share_definitions() -> None:
-    """Hold off a swap of versions until this transaction ends: it evaluates both sides or neither."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock_shared(hashtext('segments.swap'), hashtext(%s))", [str(current_tenant_id())]
-        )
 
 
 def _portions(conditions: Mapping[Key, Node]) -> Iterator[dict[Key, Node]]:

@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db import connection
 
 from segments.conditions.compiler import Key
-from segments.definitions import hold_definitions, load_definitions
-from segments.membership import current_setting, share_definitions, store
+from segments.definitions import hold_definitions, load_definitions, share_definitions
+from segments.membership import current_setting, store
 from segments.models import MembershipChange, Recomputation, Segment
 from tenants.scope import current_tenant_id, tenant_scope
 

@@ -13,7 +13,6 @@ from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tenants.errors import APIError
@@ -91,6 +90,3 @@ class TenantAPIView(APIView):
         caller: Caller = request.auth  # type: ignore[assignment]  # KeyAuthentication and IsServerKey have seen to it
         self._scopes.enter_context(tenant_scope(caller.tenant_id))
         self._in_scope = True
-
-    def not_found(self) -> Response:
-        raise APIError(status_code=404, code="not_found", message="There is no such object.")

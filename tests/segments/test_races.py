@@ -13,8 +13,8 @@ from django.db import connection, connections
 
 from segments import definitions, editing
 from segments.conditions.compiler import Setting
-from segments.definitions import delete_segment, save_segment
-from segments.membership import current_setting, lock_people, refresh, share_definitions
+from segments.definitions import delete_segment, save_segment, share_definitions
+from segments.membership import current_setting, lock_people, refresh
 from segments.models import Membership, MembershipChange, Segment
 from segments.recomputation import advance_recomputation
 from tests.conftest import Company
