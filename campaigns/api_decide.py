@@ -131,7 +131,7 @@ class DecideView(ScopedView):
             {
                 "decision": answer.offer.as_json() if answer.offer else None,
                 "next_check_in_ms": answer.next_check_in_ms,
-                "server_time": timezone.now().isoformat(),
+                "server_time": (timezone.now() + self.tenant.clock_offset).isoformat(),
             }
         )
 

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
-from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import status
@@ -34,6 +33,7 @@ from campaigns.rest_schema import (
 )
 from segments.conditions.parsing import Problem
 from tenants.audit import by
+from tenants.clock import read_clock
 from tenants.errors import APIError
 from tenants.models import Tenant
 from tenants.rest import PageQuery, RestView, StrictSerializer, answers, decode_cursor, encode_cursor, refused
@@ -162,7 +162,7 @@ class ReportView(RestView):
         """
         campaign = find_or_404(campaign_id)
         try:
-            attribution = attribute(campaign=campaign, tenant=Tenant.objects.get(), now=timezone.now())
+            attribution = attribute(campaign=campaign, tenant=Tenant.objects.get(), now=read_clock())
         except CampaignError as error:
             raise APIError(status_code=409, code="no_goal", message="The campaign's goal is not valid.") from error
         comparison = attribution.comparison

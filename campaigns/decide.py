@@ -93,7 +93,7 @@ def decide(*, question: Question, tenant: Tenant) -> Answer:
         return _no_show("unknown_person", NOTHING)
     if tenant.signed_ids_required and person.has_user_id and not question.proves(person):
         raise SignatureRequired
-    running, policy = load_running()
+    running, policy = load_running(now=person.now)
     if not running:
         return _no_show("no_campaign", NOTHING)
     situation = load_situation(person=person, running=running, policy=policy, named=question.named, tenant=tenant)
@@ -128,7 +128,7 @@ def explain(*, person_id: UUID, tenant: Tenant) -> dict[str, Any] | None:
     person = lock_person_by_id(person_id=person_id)
     if person is None:
         return None
-    running, policy = load_running()
+    running, policy = load_running(now=person.now)
     situation = load_situation(person=person, running=running, policy=policy, named=Named(), tenant=tenant)
     renderer = _Renderer(situation, Question(is_server=True), tenant)
     return _choose(situation, situation.entries, renderer, "", tenant).trace()

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import OperationalError, connection
 
 from events.models import Person, person_id_for
+from tenants.clock import read_clock
 from tenants.scope import current_tenant_id
 
 _ATTEMPTS = 5
@@ -24,7 +25,7 @@ WITH wanted AS (
     SELECT p.person_id, p.merged_into, p.touched_at, p.traits, w.by_user_id, p.identifier_kind
     FROM wanted w JOIN events_person p ON p.tenant_id = %(tenant)s AND p.person_id = w.person_id FOR UPDATE OF p
 )
-SELECT locked.*, clock_timestamp() FROM locked
+SELECT locked.*, tenants_clock() FROM locked
 """
 _TARGETS = """
 SELECT person_id, coalesce(merged_into, person_id) FROM events_person
@@ -75,8 +76,7 @@ def lock_people_behind(person_ids: Iterable[UUID]) -> tuple[dict[UUID, UUID], da
             cursor.execute(_LOCK_MANY, [tenant_id, list(set(targets.values()))])
             locked = {row[0] for row in cursor.fetchall()}
             if locked >= set(targets.values()):
-                cursor.execute("SELECT clock_timestamp()")
-                return targets, cursor.fetchone()[0]
+                return targets, read_clock()
     raise OperationalError("these people are being merged")
 
 

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.db.models import F, Q
-from django.db.models.functions import Now
 
 from campaigns.choice import Candidate, Policy, Standing
 from campaigns.ledger import load_entries
@@ -62,11 +61,11 @@ class Situation:
     audience_of: Callable[[Campaign], Standing | None]
 
 
-def load_running() -> tuple[list[Running], Policy]:
-    """The campaigns that run and have not ended, and what holds for all of them; two statements."""
+def load_running(*, now: datetime) -> tuple[list[Running], Policy]:
+    """The campaigns that run and have not ended as of `now`, and what holds for all of them; two statements."""
     running = []
     campaigns = (
-        Campaign.objects.filter(Q(ends_at=None) | Q(ends_at__gt=Now()), status=Campaign.Status.RUNNING)
+        Campaign.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now), status=Campaign.Status.RUNNING)
         .annotate(audience_live_version=F("audience__live_version"))
         .order_by()
     )

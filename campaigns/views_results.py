@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from campaigns import wording
@@ -16,6 +15,7 @@ from campaigns.charts import bars_of, difference_of
 from campaigns.models import Campaign
 from campaigns.parsing import CampaignError
 from tenants.access import requires
+from tenants.clock import read_clock
 
 
 @require_safe
@@ -40,7 +40,7 @@ def report(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         attribution = attribute(
             campaign=campaign,
             tenant=request.access.tenant,  # type: ignore[attr-defined]
-            now=timezone.now(),
+            now=read_clock(),
         )
     except CampaignError as error:
         return render(request, "campaigns/report.html", context | {"problem": str(error)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from events.person_rules import registered_rules
+from events.receipts import forget_events
 from events.rejections import forget_people
 from events.statements import run
 from tenants.scope import tenant_scope
@@ -24,6 +25,7 @@ def erase_person(*, tenant_id: UUID, person_id: UUID) -> bool:
         )
         if not any(merged_into is None for _, merged_into in rows):
             return False
+        forget_events(tenant_id=tenant_id, person_ids=[person_id])
         for rules in registered_rules().values():
             rules.erase(tenant_id=tenant_id, person_ids=[person_id])
         forget_people(tenant_id=tenant_id, person_ids=[row_id for row_id, _ in rows])

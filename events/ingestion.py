@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -73,9 +73,12 @@ def ingest(
 
     def store() -> Outcome:
         with tenant_scope(tenant_id):
-            # Before the receipts: what is refused may come again with its signature.
-            kept, unsigned = (items, []) if is_server else refuse_unsigned(tenant_id=tenant_id, items=items)
-            outcome = _store(tenant_id, kept, is_server)
+            arrived_at, signed_ids_required = _arrive(tenant_id)
+            kept, unsigned = items, list[Rejection]()
+            if signed_ids_required and not is_server:
+                # Before the receipts: what is refused may come again with its signature.
+                kept, unsigned = refuse_unsigned(tenant_id=tenant_id, items=items)
+            outcome = _store(tenant_id, kept, is_server, arrived_at)
             refused = [*rejections, *unsigned, *outcome.rejections]
             rejected = sorted(refused, key=lambda rejection: rejection.index)
             log_rejections(tenant_id=tenant_id, rejections=rejected)
@@ -86,24 +89,32 @@ def ingest(
     return _persistently(store)
 
 
-def _store(tenant_id: UUID, items: Sequence[Item], is_server: bool) -> Outcome:
-    batch: dict[UUID, Item] = {}
-    for item in items:
-        batch.setdefault(event_id_for(tenant_id=tenant_id, message_id=item.message_id), item)
-    new, arrived_at = _receive(tenant_id, sorted(batch, key=attrgetter("int")))
-    if arrived_at is None:
+def _arrive(tenant_id: UUID) -> tuple[datetime, bool]:
+    """The instant of arrival by the tenant's clock, and whether its apps must sign user ids."""
+    (row,) = run(
+        "SELECT tenants_clock(), signed_ids_required FROM tenants_tenant WHERE id = %(tenant)b", {"tenant": tenant_id}
+    )
+    return row
+
+
+def _store(tenant_id: UUID, items: Sequence[Item], is_server: bool, arrived_at: datetime) -> Outcome:
+    times = occurrences([(item.client_time, item.sent_at) for item in items], arrived_at=arrived_at)
+    batch: dict[UUID, tuple[Item, datetime]] = {}
+    for item, occurred_at in zip(items, times, strict=True):
+        batch.setdefault(event_id_for(tenant_id=tenant_id, message_id=item.message_id), (item, occurred_at))
+    new = _receive(tenant_id, batch, arrived_at)
+    if not new:
         return Outcome(stored=0, duplicates=len(items), rejections=[])
-    times = occurrences([(item.client_time, item.sent_at) for item in batch.values()], arrived_at=arrived_at)
     fresh = [
-        (event_id, ask(tenant_id=tenant_id, item=item, occurred_at=occurred_at))
-        for (event_id, item), occurred_at in zip(batch.items(), times, strict=True)
+        (event_id, ask(tenant_id=tenant_id, item=item, event_id=event_id, occurred_at=occurred_at))
+        for event_id, (item, occurred_at) in batch.items()
         if event_id in new
     ]
     asked = [one for _, one in fresh]
     known = look(tenant_id=tenant_id, asked=asked)
     attribution = attribute(asked=asked, known=known, may_merge_users=is_server)
     received_at = lock(tenant_id=tenant_id, asked=asked, rows=attribution.rows, known=known, arrived_at=arrived_at)
-    merge_people(tenant_id=tenant_id, merges=attribution.merges)
+    merge_people(tenant_id=tenant_id, merges=attribution.merges, merged_at=received_at)
     facts = [
         _Fact(event_id, person_id, one.item, one.occurred_at)
         for (event_id, one), person_id in zip(fresh, attribution.person_ids, strict=True)
@@ -122,7 +133,7 @@ def _store(tenant_id: UUID, items: Sequence[Item], is_server: bool) -> Outcome:
         rejections=[
             *(_no_merge(one.item) for one, whom in zip(asked, attribution.person_ids, strict=True) if whom is None),
             *(
-                _no_room(batch[event_id], count)
+                _no_room(batch[event_id][0], count)
                 for event_id, count in Counter(change.event_id for change in without_room).items()
             ),
         ],
@@ -137,18 +148,23 @@ class _Fact:
     occurred_at: datetime
 
 
-def _receive(tenant_id: UUID, event_ids: list[UUID]) -> tuple[set[UUID], datetime | None]:
-    """The messages that are new, and the instant of arrival by the database's clock; None when none is new."""
-    if not event_ids:
-        return set(), None
+def _receive(tenant_id: UUID, batch: Mapping[UUID, tuple[Item, datetime]], arrived_at: datetime) -> set[UUID]:
+    """Write the receipts; returns the messages that are new."""
+    event_ids = sorted(batch, key=attrgetter("int"))
+    kept = [batch[event_id] for event_id in event_ids]
     rows = run(
-        "WITH arrival AS MATERIALIZED (SELECT clock_timestamp() AS at) "
-        "INSERT INTO events_receipt (tenant_id, event_id, received_at) "
-        "SELECT %(tenant)b, m.event_id, arrival.at FROM unnest(%(events)b::uuid[]) AS m(event_id), arrival "
-        "ORDER BY m.event_id ON CONFLICT DO NOTHING RETURNING event_id, received_at",
-        {"tenant": tenant_id, "events": event_ids},
+        "INSERT INTO events_receipt (tenant_id, event_id, received_at, occurred_at) "
+        "SELECT %(tenant)b, m.event_id, %(arrived)b, m.occurred_at "
+        "FROM unnest(%(events)b::uuid[], %(times)b::timestamptz[]) AS m(event_id, occurred_at) "
+        "ORDER BY m.event_id ON CONFLICT DO NOTHING RETURNING event_id",
+        {
+            "tenant": tenant_id,
+            "arrived": arrived_at,
+            "events": event_ids,
+            "times": [occurred_at if item.event_name is not None else None for item, occurred_at in kept],
+        },
     )
-    return {event_id for event_id, _ in rows}, rows[0][1] if rows else None
+    return {event_id for (event_id,) in rows}
 
 
 def _store_events(tenant_id: UUID, facts: Sequence[_Fact], received_at: datetime, is_server: bool) -> None:

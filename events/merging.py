@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from events.models import Event, Person, TraitChange
-from events.person_rules import DeleteRows, MoveRows, register, registered_rules
+from events.people import Merge
+from events.person_rules import DeleteRows, MoveFacts, register, registered_rules
 from events.statements import run
 from events.traits import refresh_traits
 
 
-def merge_people(*, tenant_id: UUID, merges: Mapping[UUID, UUID]) -> None:
-    """Merge each source (key) into its target (value).
+def merge_people(*, tenant_id: UUID, merges: Mapping[UUID, Merge], merged_at: datetime) -> None:
+    """Merge each source (key) into its target.
 
     The caller holds the locks of all of them; no source is merged yet, no target is a source. Afterwards chains are
     flat, the targets' traits are those of both, and the targets are touched.
     """
     if not merges:
         return
-    sources, targets = list(merges), list(merges.values())
+    sources, targets = list(merges), [merge.target for merge in merges.values()]
+    _record(tenant_id, merges, merged_at)
     for rules in registered_rules().values():
         rules.merge(tenant_id=tenant_id, sources=sources, targets=targets)
     refresh_traits(tenant_id=tenant_id, whole_people=targets)
+
+
+def _record(tenant_id: UUID, merges: Mapping[UUID, Merge], merged_at: datetime) -> None:
+    """When, into whom and by which message: what an evaluation as of the past goes by. An alias keeps its own."""
+    run(
+        "UPDATE events_person p SET merged_at = %(at)b, merge_target = m.target, merge_event_id = m.event_id "
+        "FROM unnest(%(sources)b::uuid[], %(targets)b::uuid[], %(events)b::uuid[]) AS m(source, target, event_id) "
+        "WHERE p.tenant_id = %(tenant)b AND p.person_id = m.source AND p.person_id = ANY(%(sources)b::uuid[])",
+        {
+            "tenant": tenant_id,
+            "at": merged_at,
+            "sources": list(merges),
+            "targets": [merge.target for merge in merges.values()],
+            "events": [merge.event_id for merge in merges.values()],
+        },
+    )
 
 
 def _merge_person(*, tenant_id: UUID, sources: Sequence[UUID], targets: Sequence[UUID]) -> None:
     """A source becomes an alias, and so do its own aliases; the target was seen whenever either was."""
     values = {"tenant": tenant_id, "sources": list(sources), "targets": list(targets)}
     run(
-        "UPDATE events_person p SET merged_into = m.target, "
-        "merged_at = coalesce(p.merged_at, clock_timestamp()), touched_at = NULL, traits = '{}', traits_normal = NULL "
+        "UPDATE events_person p SET merged_into = m.target, touched_at = NULL, traits = '{}', traits_normal = NULL "
         "FROM unnest(%(sources)b::uuid[], %(targets)b::uuid[]) AS m(source, target) "
         "WHERE p.tenant_id = %(tenant)b AND (p.person_id = m.source OR p.merged_into = m.source)",
         values,
@@ -58,6 +76,6 @@ def _erase_person(*, tenant_id: UUID, person_ids: Sequence[UUID]) -> None:
 
 def register_rules() -> None:
     """The rules of this room's own models."""
-    register(Event, merge=MoveRows(Event), erase=DeleteRows(Event))
-    register(TraitChange, merge=MoveRows(TraitChange), erase=DeleteRows(TraitChange))
+    register(Event, merge=MoveFacts(Event), erase=DeleteRows(Event))
+    register(TraitChange, merge=MoveFacts(TraitChange), erase=DeleteRows(TraitChange))
     register(Person, merge=_merge_person, erase=_erase_person)

@@ -51,6 +51,8 @@ class Person(PersonKeyedModel):
     touched_at = models.DateTimeField(null=True, help_text="When the oldest undigested fact came; null: digested.")
     merged_into = models.UUIDField(null=True, help_text="Always an unmerged person: chains are flattened.")
     merged_at = models.DateTimeField(null=True)
+    merge_target = models.UUIDField(null=True, help_text="Into whom it was merged, who may have been merged since.")
+    merge_event_id = models.UUIDField(null=True, help_text="The message by which it was merged.")
 
     class Meta:
         verbose_name_plural = "people"
@@ -80,7 +82,10 @@ def event_id_for(*, tenant_id: UUID, message_id: str) -> UUID:
 
 
 class TraitChange(PersonKeyedModel):
-    """One trait set or cleared (value null), kept forever; the latest `occurred_at` is the current one."""
+    """One trait set or cleared (value null), kept forever; the latest `occurred_at` is the current one.
+
+    `origin_id` as in Event.
+    """
 
     pk = models.CompositePrimaryKey("tenant_id", "person_id", "name", "occurred_at", "event_id")
     name = models.TextField(db_collation="C")
@@ -88,13 +93,18 @@ class TraitChange(PersonKeyedModel):
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField()
     event_id = models.UUIDField()
+    value_normal = models.JSONField(null=True, help_text="With normalised texts, where these differ.")
+    origin_id = models.UUIDField(null=True)
 
     class Meta:
         constraints: ClassVar = [TenantIsolation(name="trait_change_isolation")]
 
 
 class Event(PersonKeyedModel):
-    """A fact, never edited; partitioned by `occurred_at`."""
+    """A fact, never edited; partitioned by `occurred_at`.
+
+    A merge gives it another person; `origin_id` then keeps whose it was when it came.
+    """
 
     class Source(models.TextChoices):
         APP = "app", "app"
@@ -111,6 +121,7 @@ class Event(PersonKeyedModel):
     context = models.JSONField(default=dict)
     properties_normal = models.JSONField(null=True, help_text="With normalised texts, where these differ.")
     context_normal = models.JSONField(null=True, help_text="With normalised texts, where these differ.")
+    origin_id = models.UUIDField(null=True)
 
     class Meta:
         constraints: ClassVar = [TenantIsolation(name="event_isolation")]
@@ -120,12 +131,16 @@ class Event(PersonKeyedModel):
 
 
 class Receipt(models.Model):
-    """A message that was accepted; unique, so a message is stored once whatever its times say."""
+    """A message that was accepted; unique, so a message is stored once whatever its times say.
+
+    `occurred_at` is that of its event; null where it made none, or none is kept any more.
+    """
 
     pk = models.CompositePrimaryKey("tenant_id", "event_id")
     tenant_id = models.UUIDField()
     event_id = models.UUIDField()
     received_at = models.DateTimeField()
+    occurred_at = models.DateTimeField(null=True)
 
     objects: ClassVar[TenantManager[Any]] = TenantManager()
 

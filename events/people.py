@@ -14,6 +14,7 @@ from uuid import UUID
 from events.items import ANONYMOUS, USER, Item
 from events.models import person_id_for
 from events.statements import run
+from tenants.clock import read_clock
 from tenants.scope import current_tenant_id
 
 _ORDER = attrgetter("int")
@@ -42,6 +43,7 @@ class Asked:
     """The identifiers that one item names; `previous` is alias's, as a user id and as an anonymous id."""
 
     item: Item
+    event_id: UUID
     occurred_at: datetime
     user: Identifier | None
     anonymous: Identifier | None
@@ -58,15 +60,23 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """Into whom somebody is merged, and by which message."""
+
+    target: UUID
+    event_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Attribution:
     """Whom each item is about (None: nobody, it is refused), the rows it needs, and who merges into whom, flat."""
 
     person_ids: list[UUID | None]
     rows: list[list[Identifier]]
-    merges: dict[UUID, UUID]
+    merges: dict[UUID, Merge]
 
 
-def ask(*, tenant_id: UUID, item: Item, occurred_at: datetime) -> Asked:
+def ask(*, tenant_id: UUID, item: Item, event_id: UUID, occurred_at: datetime) -> Asked:
     """Derive the rows that an item names."""
 
     def identifier(kind: str, text: str) -> Identifier:
@@ -77,6 +87,7 @@ def ask(*, tenant_id: UUID, item: Item, occurred_at: datetime) -> Asked:
         previous = (identifier(USER, item.previous_id), identifier(ANONYMOUS, item.previous_id))
     return Asked(
         item=item,
+        event_id=event_id,
         occurred_at=occurred_at,
         user=identifier(USER, item.user_id) if item.user_id is not None else None,
         anonymous=identifier(ANONYMOUS, item.anonymous_id) if item.anonymous_id is not None else None,
@@ -107,7 +118,7 @@ def attribute(*, asked: Sequence[Asked], known: Mapping[UUID, Known], may_merge_
     """
     parents = {person_id: row.merged_into for person_id, row in known.items() if row.merged_into}
     existing = set(known)
-    merged_now: set[UUID] = set()
+    merged_by: dict[UUID, UUID] = {}
     rows: list[list[Identifier]] = []
 
     def root(person_id: UUID) -> UUID:
@@ -115,10 +126,10 @@ def attribute(*, asked: Sequence[Asked], known: Mapping[UUID, Known], may_merge_
             person_id = parent
         return person_id
 
-    def merge(source: UUID, target: UUID) -> None:
+    def merge(source: UUID, target: UUID, one: Asked) -> None:
         if source != target:
             parents[source] = target
-            merged_now.add(source)
+            merged_by[source] = one.event_id
 
     for one in asked:
         named = [identifier for identifier in (one.user, one.anonymous) if identifier]
@@ -129,19 +140,19 @@ def attribute(*, asked: Sequence[Asked], known: Mapping[UUID, Known], may_merge_
             if is_somebody and source != target and not may_merge_users:
                 rows.append([])
                 continue
-            merge(source, target)
+            merge(source, target, one)
             for identifier in previous[1:]:
                 if identifier.person_id not in parents:
-                    merge(identifier.person_id, target)
+                    merge(identifier.person_id, target, one)
             named += previous
         if one.user and one.anonymous and one.anonymous.person_id not in parents:
-            merge(one.anonymous.person_id, root(one.user.person_id))
+            merge(one.anonymous.person_id, root(one.user.person_id), one)
         existing.update(identifier.person_id for identifier in named)
         rows.append(named)
     return Attribution(
         person_ids=[root(named[0].person_id) if named else None for named in rows],
         rows=rows,
-        merges={source: root(source) for source in merged_now},
+        merges={source: Merge(root(source), event_id) for source, event_id in merged_by.items()},
     )
 
 
@@ -153,7 +164,7 @@ def lock(
     known: Mapping[UUID, Known],
     arrived_at: datetime,
 ) -> datetime:
-    """Create what is missing, lock and touch everybody; returns the database's clock after the last lock.
+    """Create what is missing, lock and touch everybody; returns the tenant's clock after the last lock.
 
     Raises PeopleChanged when what we had looked at is no longer so.
     """
@@ -182,10 +193,10 @@ def lock(
             "lasts": [people[person_id][3] for person_id in ordered],
         },
     )
-    for person_id, merged_into, _ in locked:
+    for person_id, merged_into in locked:
         if merged_into != (known[person_id].merged_into if person_id in known else None):
             raise PeopleChanged
-    return max((clock for _, _, clock in locked), default=arrived_at)
+    return max(read_clock(), arrived_at)
 
 
 def find_person_id(*, user_id: str | None, anonymous_id: str | None) -> UUID | None:
@@ -217,11 +228,12 @@ def _previous(pair: tuple[Identifier, Identifier], existing: set[UUID], may_merg
     return found or list(pair)
 
 
-# An alias is locked but not touched: nobody would ever digest it. The clock is read as each row is locked.
+# An alias is locked but not touched: nobody would ever digest it.
 _LOCK = """
     INSERT INTO events_person AS p (tenant_id, person_id, identifier_kind, identifier, first_seen_at, last_seen_at,
-                                    traits, touched_at)
-    SELECT %(tenant)b, n.person_id, n.kind, n.identifier, n.first_seen_at, n.last_seen_at, '{}', clock_timestamp()
+                                    created_at, traits, touched_at)
+    SELECT %(tenant)b, n.person_id, n.kind, n.identifier, n.first_seen_at, n.last_seen_at, %(arrived)b, '{}',
+           clock_timestamp()
     FROM unnest(%(people)b::uuid[], %(kinds)b::text[], %(texts)b::text[], %(firsts)b::timestamptz[],
                 %(lasts)b::timestamptz[]) AS n(person_id, kind, identifier, first_seen_at, last_seen_at)
     ORDER BY n.person_id
@@ -229,5 +241,5 @@ _LOCK = """
         first_seen_at = least(p.first_seen_at, excluded.first_seen_at),
         last_seen_at = greatest(p.last_seen_at, excluded.last_seen_at),
         touched_at = CASE WHEN p.merged_into IS NULL THEN coalesce(p.touched_at, clock_timestamp()) END
-    RETURNING p.person_id, p.merged_into, greatest(clock_timestamp(), %(arrived)b)
+    RETURNING p.person_id, p.merged_into
 """

@@ -45,15 +45,15 @@ def registered_rules() -> dict[type[PersonKeyedModel], PersonRules]:
     return dict(_rules)
 
 
-class MoveRows:
-    """The merge rule of a model whose rows simply go over; none of the target's can be in their way."""
+class MoveFacts:
+    """The merge rule of facts: they go over and keep whose they were; none of the target's can be in their way."""
 
     def __init__(self, model: type[PersonKeyedModel]) -> None:
         self.table = model._meta.db_table
 
     def __call__(self, *, tenant_id: UUID, sources: Sequence[UUID], targets: Sequence[UUID]) -> None:
         run(
-            f"UPDATE {self.table} SET person_id = m.target "
+            f"UPDATE {self.table} SET person_id = m.target, origin_id = coalesce(origin_id, person_id) "
             "FROM unnest(%(sources)b::uuid[], %(targets)b::uuid[]) AS m(source, target) "
             f"WHERE {self.table}.tenant_id = %(tenant)b AND {self.table}.person_id = m.source",
             {"tenant": tenant_id, "sources": list(sources), "targets": list(targets)},

@@ -8,14 +8,10 @@ from uuid import UUID
 from events.items import Item, find_names
 from events.parsing import Rejection
 from tenants.identity import is_signature_valid
-from tenants.models import Tenant
 
 
 def refuse_unsigned(*, tenant_id: UUID, items: Sequence[Item]) -> tuple[Sequence[Item], list[Rejection]]:
-    """The items of a write key that may be kept, and the refusals of the others. Needs the tenant's scope."""
-    names_users = any(item.user_id is not None for item in items)
-    if not names_users or not Tenant.objects.values_list("signed_ids_required", flat=True).get():
-        return items, []
+    """The items of a write key that may be kept where user ids must be signed, and the refusals of the others."""
     verdicts: dict[tuple[str, str | None], bool] = {}
     kept: list[Item] = []
     refusals: list[Rejection] = []

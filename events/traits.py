@@ -74,22 +74,29 @@ def record_changes(*, tenant_id: UUID, changes: Sequence[Change], received_at: d
         gone = set(map(id, refused))
         changes = [change for change in changes if id(change) not in gone]
     run(
-        "INSERT INTO events_traitchange (tenant_id, person_id, name, value, occurred_at, received_at, event_id) "
-        "SELECT %(tenant)b, c.person_id, c.name, c.value::jsonb, c.occurred_at, %(received)b, c.event_id "
-        "FROM unnest(%(people)b::uuid[], %(names)b::text[], %(values)b::text[], %(times)b::timestamptz[], "
-        "%(events)b::uuid[]) AS c(person_id, name, value, occurred_at, event_id) ON CONFLICT DO NOTHING",
+        "INSERT INTO events_traitchange "
+        "(tenant_id, person_id, name, value, value_normal, occurred_at, received_at, event_id) "
+        "SELECT %(tenant)b, c.person_id, c.name, c.value::jsonb, c.normal::jsonb, c.occurred_at, %(received)b, "
+        "c.event_id FROM unnest(%(people)b::uuid[], %(names)b::text[], %(values)b::text[], %(normal)b::text[], "
+        "%(times)b::timestamptz[], %(events)b::uuid[]) AS c(person_id, name, value, normal, occurred_at, event_id) "
+        "ON CONFLICT DO NOTHING",
         {
             "tenant": tenant_id,
             "received": received_at,
             "people": [change.person_id for change in changes],
             "names": [change.name for change in changes],
-            "values": [None if change.value is None else encode_json(change.value).decode() for change in changes],
+            "values": [_text(change.value) for change in changes],
+            "normal": [_text(normalised(change.value)) for change in changes],
             "times": [change.occurred_at for change in changes],
             "events": [change.event_id for change in changes],
         },
     )
     refresh_traits(tenant_id=tenant_id, pairs={(change.person_id, change.name) for change in changes})
     return refused
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else encode_json(value).decode()
 
 
 def _without_room(tenant_id: UUID, changes: Sequence[Change]) -> list[Change]:
@@ -156,8 +163,8 @@ def refresh_traits(
         {
             "tenant": tenant_id,
             "people": list(people),
-            "traits": [encode_json(traits.values).decode() for traits in people.values()],
-            "normal": [None if traits is None else encode_json(traits).decode() for traits in normal],
+            "traits": [_text(traits.values) for traits in people.values()],
+            "normal": [_text(traits) for traits in normal],
         },
     )
 

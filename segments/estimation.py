@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
-from django.utils import timezone
 
 from segments.definitions import validate
 from segments.membership import count_members
+from tenants.clock import read_clock
 
 MAX_SECONDS = 5
 
@@ -32,7 +32,7 @@ class TooSlow(Exception):
 def estimate(*, condition: Any, own_id: UUID | None = None) -> Estimate:
     """Count everybody who satisfies the condition; raises ConditionError or TooSlow. Needs a tenant scope."""
     node = validate(condition, own_id=own_id)
-    at = timezone.now()
+    at = read_clock()
     try:
         with transaction.atomic(), _statement_timeout(seconds=MAX_SECONDS):
             members, people = count_members(node)

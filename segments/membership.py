@@ -20,7 +20,6 @@ from segments.conditions.nodes import Node
 from segments.conditions.references import MAX_EXPANDED_PARTS, size_of
 from segments.definitions import load_definitions, share_definitions
 from segments.models import MembershipChange
-from tenants.models import Tenant
 from tenants.scope import current_tenant_id
 
 CONDITIONS_A_STATEMENT = 100
@@ -141,7 +140,7 @@ def due_or_touched(*, person_id: UUID) -> bool:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM events_person WHERE tenant_id = %(t)s AND person_id = %(p)s"
             " AND touched_at IS NOT NULL) OR EXISTS (SELECT FROM segments_membership WHERE tenant_id = %(t)s"
-            " AND person_id = %(p)s AND valid_until <= statement_timestamp())",
+            " AND person_id = %(p)s AND valid_until <= (SELECT tenants_clock()))",
             {"t": current_tenant_id(), "p": person_id},
         )
         return cursor.fetchone()[0]
@@ -165,7 +164,7 @@ def find_due(*, limit: int) -> list[UUID]:
             "SELECT DISTINCT person_id FROM (SELECT m.person_id FROM segments_membership m "
             "JOIN segments_segment s ON s.tenant_id = m.tenant_id AND s.id = m.segment_id "
             "AND m.version IN (s.live_version, s.version) WHERE m.tenant_id = %s "
-            "AND m.valid_until <= statement_timestamp() AND m.valid_until < '9999-01-01T00:00:00Z' "
+            "AND m.valid_until <= (SELECT tenants_clock()) AND m.valid_until < '9999-01-01T00:00:00Z' "
             "ORDER BY m.valid_until LIMIT %s) due",
             [current_tenant_id(), limit],
         )
@@ -173,14 +172,15 @@ def find_due(*, limit: int) -> list[UUID]:
 
 
 def current_setting(now: datetime | None = None) -> Setting:
-    """The tenant's settings for evaluation as of `now`, by default the database's clock."""
-    tenant = Tenant.objects.only("time_zone", "retention_days").get()
-    if now is None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT clock_timestamp()")
-            now = cursor.fetchone()[0]
-    retention = timedelta(days=tenant.retention_days) if tenant.retention_days else None
-    return Setting(tenant_id=tenant.pk, now=now, zone=ZoneInfo(tenant.time_zone), retention=retention)
+    """The tenant's settings for evaluation as of `now`, by default its clock."""
+    tenant_id = current_tenant_id()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT time_zone, retention_days, tenants_clock() FROM tenants_tenant WHERE id = %s", [tenant_id]
+        )
+        zone, days, clock = cursor.fetchone()
+    retention = timedelta(days=days) if days else None
+    return Setting(tenant_id=tenant_id, now=now or clock, zone=ZoneInfo(zone), retention=retention)
 
 
 def _portions(conditions: Mapping[Key, Node]) -> Iterator[dict[Key, Node]]:

@@ -14,6 +14,7 @@ from segments.conditions.compiler import Key
 from segments.definitions import hold_definitions, load_definitions, share_definitions
 from segments.membership import current_setting, store
 from segments.models import MembershipChange, Recomputation, Segment
+from tenants.clock import read_clock
 from tenants.scope import current_tenant_id, tenant_scope
 
 CHUNK = 2000
@@ -71,8 +72,7 @@ def _swap(run: Recomputation) -> None:
                 "AND version <> %(new)s",
                 values,
             )
-            cursor.execute("SELECT clock_timestamp()")
-            segment.live_version, segment.computed_at = version, cursor.fetchone()[0]
+            segment.live_version, segment.computed_at = version, read_clock()
             segment.save(update_fields=["live_version", "computed_at"])
     run.delete()
 
@@ -91,7 +91,7 @@ WITH old AS (
       AND m.person_id = old.person_id
 )
 INSERT INTO segments_membershipchange (tenant_id, person_id, segment_id, changed_at, entered, reason)
-SELECT %(tenant)s, coalesce(new.person_id, old.person_id), %(segment)s, clock_timestamp(), new.person_id IS NOT NULL,
-       %(reason)s
+SELECT %(tenant)s, coalesce(new.person_id, old.person_id), %(segment)s, (SELECT tenants_clock()),
+       new.person_id IS NOT NULL, %(reason)s
 FROM old FULL JOIN new USING (person_id) WHERE old.person_id IS NULL OR new.person_id IS NULL
 """

@@ -119,8 +119,9 @@ def memberships_as_of() -> datetime:
     """Up to when stored memberships are right: now, unless somebody's facts wait or an answer has come due."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT least(clock_timestamp(),"
-            " (SELECT min(touched_at) FROM events_person WHERE tenant_id = %(t)s AND touched_at IS NOT NULL),"
+            "SELECT least((SELECT tenants_clock()),"
+            " (SELECT min(touched_at) FROM events_person WHERE tenant_id = %(t)s AND touched_at IS NOT NULL)"
+            " + (SELECT clock_offset FROM tenants_tenant WHERE id = %(t)s),"
             " (SELECT min(valid_until) FROM segments_membership"
             "  WHERE tenant_id = %(t)s AND valid_until < '9999-01-01T00:00:00Z'))",
             {"t": current_tenant_id()},

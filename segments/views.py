@@ -25,6 +25,7 @@ from segments.rosters import count_members_of, latest_changes, members_of, membe
 from segments.uses import SegmentInUse, find_uses
 from tenants.access import requires
 from tenants.audit import by
+from tenants.clock import read_clock
 from tenants.documents import write_document
 from tenants.models import Member
 
@@ -67,7 +68,7 @@ def segment(request: HttpRequest, segment_id: UUID) -> HttpResponse:
         "segment": segment,
         "count": count_members_of(segments=[segment]).get(segment.pk),
         "is_new": segment.created_at > timezone.now() - timedelta(days=1),
-        "movement": movement(segment=segment, now=timezone.now()),
+        "movement": movement(segment=segment, now=read_clock()),
         "as_of": memberships_as_of(),
         "members": members,
         "is_first_page": after is None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 import zoneinfo
+from datetime import timedelta
 from functools import cache
 from typing import Any, ClassVar
 
@@ -96,12 +97,26 @@ class Tenant(models.Model):
     session_gap_minutes = models.PositiveIntegerField(
         _("session gap in minutes"), default=30, validators=[MinValueValidator(1), MaxValueValidator(1440)]
     )
+    is_test = models.BooleanField(
+        _("workspace for tests"),
+        default=False,
+        editable=False,
+        help_text=_("Its clock can be moved forward; chosen when the workspace is made."),
+    )
+    clock_offset = models.DurationField(default=timedelta(0), editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[SelfManager] = SelfManager()
 
     class Meta:
-        constraints: ClassVar = [TenantIsolation(name="tenant_isolation", column="id")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(is_test=True) | models.Q(clock_offset=timedelta(0)),
+                name="tenant_clock_of_tests_only",
+            ),
+            models.CheckConstraint(condition=models.Q(clock_offset__gte=timedelta(0)), name="tenant_clock_forward"),
+            TenantIsolation(name="tenant_isolation", column="id"),
+        ]
 
     def __str__(self) -> str:
         return self.name

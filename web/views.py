@@ -12,6 +12,7 @@ from campaigns.models import Campaign
 from events.models import Event, Person
 from segments.models import Segment
 from tenants.access import requires
+from tenants.clock import read_clock
 from tenants.models import Member
 
 
@@ -19,7 +20,7 @@ from tenants.models import Member
 @requires()
 def home(request: HttpRequest) -> HttpResponse:
     """What is there, in four numbers. A day begins at midnight in the tenant's time zone."""
-    now = timezone.now()
+    now = read_clock()
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     people = Person.objects.filter(merged_into=None).count()
     cards = [

@@ -224,7 +224,7 @@ def test_refresh__batch_of_people__takes_few_statements(scoped: Company) -> None
     ) as queries:
         refresh(person_ids=people)
 
-    assert len(queries) == 6  # swap lock, tenant, clock, definitions, the evaluation, digested
+    assert len(queries) == 5  # swap lock, tenant and clock, definitions, the evaluation, digested
 
 
 @pytest.mark.django_db

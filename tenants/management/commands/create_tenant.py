@@ -28,6 +28,9 @@ class Command(BaseCommand):
         parser.add_argument("--owner-password", help="Without it a new owner gets a link at which to set one.")
         parser.add_argument("--time-zone", default="UTC")
         parser.add_argument("--locale", default="en", choices=[code for code, _name in settings.LANGUAGES])
+        parser.add_argument(
+            "--test", action="store_true", help="A workspace for tests: its clock can be moved forward."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -42,7 +45,11 @@ class Command(BaseCommand):
             if owner is None:
                 owner = User.objects.create_user(email, options["owner_password"], is_staff=True)
             tenant = found_tenant(
-                name=options["name"], owner=owner, time_zone=options["time_zone"], locale=options["locale"]
+                name=options["name"],
+                owner=owner,
+                time_zone=options["time_zone"],
+                locale=options["locale"],
+                is_test=options["test"],
             )
             with tenant_scope(tenant.pk):
                 _write, write_key = create_key(name="First app", kind=APIKey.Kind.WRITE)
