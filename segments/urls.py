@@ -1,10 +1,10 @@
-"""Addresses of segments: their pages, and what the API says of segments and people."""
+"""Addresses of segments: their pages, what the API says of segments and people, and the clock of tests."""
 
 from __future__ import annotations
 
 from django.urls import include, path
 
-from segments import api, api_people, views
+from segments import api, api_clock, api_people, views
 
 pages = [
     path("", views.segments, name="list"),
@@ -24,4 +24,5 @@ endpoints = [
 urlpatterns = [
     path("segments/", include((pages, "segments"))),
     path("api/v1/", include(endpoints)),
+    path("v1/clock", api_clock.ClockView.as_view()),
 ]

@@ -40,18 +40,14 @@ def read_clock() -> datetime:
         return cursor.fetchone()[0]
 
 
-def move_clock(*, by: timedelta | None = None, to: datetime | None = None) -> datetime:
-    """Move the clock of the scope's tenant forward, by a duration or to an instant; returns the instant.
+def move_clock(*, tenant: Tenant, by: timedelta) -> datetime:
+    """Move the clock of the scope's tenant, whose row the caller has locked, forward; returns the instant.
 
-    The caller holds off whoever evaluates people. Raises ClockError for a workspace that is not one for tests, for a
-    move back, and for one beyond FURTHEST.
+    Raises ClockError for a workspace that is not one for tests, for a move back, and for one beyond FURTHEST.
     """
-    tenant = Tenant.objects.select_for_update().get()
     if not tenant.is_test:
         raise ClockError("not_a_test_workspace", "Only the clock of a workspace made for tests can be moved.")
-    if to is not None:
-        by = to - read_clock()
-    if by is None or by < timedelta(0):
+    if by < timedelta(0):
         raise ClockError("clock_goes_forward", "The clock cannot be moved back.")
     if tenant.clock_offset + by > FURTHEST:
         raise ClockError("clock_too_far", f"The clock can be at most {FURTHEST.days} days ahead.")

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from segments.conditions import nodes
 from segments.conditions.filters import event_filter_sql, filter_sql, value_at
+from segments.conditions.knowledge import Knowledge, Past, Present
 from segments.conditions.nodes import Node
 from segments.conditions.parameters import Parameters
 from segments.conditions.windows import MICROSECOND, Bounds, bounds_of
@@ -25,17 +26,21 @@ FAR = datetime(9999, 12, 31, tzinfo=UTC)
 """valid_until of an answer that time alone never changes (`infinity` cannot be loaded by the driver)."""
 PROPERTIES = "coalesce(e.properties_normal, e.properties)"
 CONTEXT = "coalesce(e.context_normal, e.context)"
-TRAITS = "coalesce(p.traits_normal, p.traits)"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The tenant's facts that conditions depend on, and the instant of evaluation."""
+    """The tenant's facts that conditions depend on, and the instant of evaluation.
+
+    `known_at` None: everything we know, as of its clock. Otherwise `now` may lie in the past, and only what we had
+    been told by `known_at` counts: later messages are not known, later merges have joined nobody.
+    """
 
     tenant_id: UUID
     now: datetime
     zone: ZoneInfo
     retention: timedelta | None
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Everyone:
 
 @dataclass(frozen=True)
 class People:
-    """These people."""
+    """These people, as they are known at the setting's `known_at`."""
 
     person_ids: Sequence[UUID]
 
@@ -93,7 +98,7 @@ class _Compiler:
         self.setting = setting
         self.scope = scope
         self.parameters = Parameters()
-        self.tenant = self.parameters.add(setting.tenant_id, "uuid")
+        self.known = _knowledge(setting, scope, self.parameters)
         self.now = self.parameters.add(setting.now, "timestamptz")
         self.far = self.parameters.add(FAR, "timestamptz")
         self.done: dict[str, _Compiled] = {}
@@ -116,7 +121,8 @@ class _Compiler:
             f"l.{result.truth}, l.{result.until})"
             for key, result in compiled.items()
         )
-        with_ = f"WITH {', '.join(self.ctes)} " if self.ctes else ""
+        ctes = [*self.known.ctes(), *self.ctes]
+        with_ = f"WITH RECURSIVE {', '.join(ctes)} " if ctes else ""
         sql = (
             f"{with_}SELECT l.person_id, r.segment_id, r.version, r.is_member, r.valid_until "
             f"FROM ({source} OFFSET 0) l CROSS JOIN LATERAL (VALUES {rows}) "
@@ -147,7 +153,8 @@ class _Compiler:
             case nodes.ThenNot():
                 return self.then_not(node)
             case nodes.Trait():
-                truth = filter_sql(node.filter, document=TRAITS, zone=self.setting.zone, parameters=self.parameters)
+                document = self.known.trait_document(node.filter.path[0])
+                truth = filter_sql(node.filter, document=document, zone=self.setting.zone, parameters=self.parameters)
                 return self.column(0, truth, self.far)
             case nodes.Reference():
                 raise AssertionError("references are resolved before compilation")
@@ -296,7 +303,7 @@ class _Compiler:
 
     def leaves(self) -> str:
         """The innermost SELECT: a row a person with the answers of all leaves."""
-        joins = list(self.joins)
+        joins = [*self.known.joins(), *self.joins]
         if self.flags:
             self.ctes.insert(0, self.scan())
         if self.aggregates:
@@ -305,10 +312,7 @@ class _Compiler:
             self.ctes.append(f"agg AS MATERIALIZED (SELECT e.person_id, {columns} FROM ev e GROUP BY e.person_id)")
             joins.append("LEFT JOIN agg ON agg.person_id = p.person_id")
         columns = ", ".join(["p.person_id", *self.levels[0]])
-        return (
-            f"SELECT {columns} FROM events_person p {' '.join(joins)} "
-            f"WHERE p.tenant_id = {self.tenant} AND p.merged_into IS NULL{self.in_scope('p')}"
-        )
+        return f"SELECT {columns} FROM events_person p {' '.join(joins)} WHERE {self.known.people}"
 
     def scan(self) -> str:
         columns = ", ".join(
@@ -319,17 +323,26 @@ class _Compiler:
             f" AND e.occurred_at >= {self.parameters.add(self.earliest, 'timestamptz')}"
         )  # fmt: skip
         return (
-            f"ev AS (SELECT e.person_id, e.occurred_at AS t, {columns} FROM events_event e "
-            f"WHERE e.tenant_id = {self.tenant}{self.in_scope('e')} "
+            f"ev AS (SELECT {self.known.owner} AS person_id, e.occurred_at AS t, {columns} FROM {self.known.events} "
             f"AND e.name = ANY({self.parameters.add(sorted(self.names), 'text[]')}) "
             f"AND e.occurred_at <= {self.now}{since})"
         )
 
-    def in_scope(self, alias: str) -> str:
-        match self.scope:
-            case Everyone():
-                return ""
-            case People(person_ids=person_ids):
-                return f" AND {alias}.person_id = ANY({self.parameters.add(list(person_ids), 'uuid[]')})"
-            case _:
-                assert_never(self.scope)
+
+def _knowledge(setting: Setting, scope: Scope, parameters: Parameters) -> Knowledge:
+    match scope:
+        case Everyone():
+            person_ids = None
+        case People():
+            person_ids = scope.person_ids
+        case _:
+            assert_never(scope)
+    if setting.known_at is None:
+        return Present(tenant_id=setting.tenant_id, person_ids=person_ids, parameters=parameters)
+    return Past(
+        tenant_id=setting.tenant_id,
+        person_ids=person_ids,
+        as_of=setting.now,
+        known_at=setting.known_at,
+        parameters=parameters,
+    )

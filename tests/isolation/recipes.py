@@ -134,6 +134,7 @@ RECIPES: dict[str, Recipe] = {
     "api/v1/campaigns/<uuid:campaign_id>/<str:action>": api(
         "server", campaign_id="campaigns.Campaign", action=_text("start"), json={}
     ),
+    "v1/clock": api("server", json={"advance": "10m"}),
     # decisions
     "v1/decide": api("write", json={"userId": MARKER}),
     "v1/reports": api("write", json={"reports": [{"decision_id": MARKER, "type": "exposed", "exposure_id": "x"}]}),
