@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (clients' times are reckoned in integers, see above)
+_EPOCH_UTC = _EPOCH.replace(tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = (datetime.min - _EPOCH) // _MICROSECOND  # noqa: DTZ901
 _LAST = (datetime.max - _EPOCH) // _MICROSECOND  # noqa: DTZ901
@@ -36,8 +37,8 @@ def parse_instant(value: Any) -> int | None:
             instant = datetime.fromisoformat(text)
         except ValueError:
             return None
-        offset = instant.utcoffset() or timedelta()
-        return (instant.replace(tzinfo=None) - _EPOCH - offset) // _MICROSECOND
+        passed = instant - (_EPOCH_UTC if instant.tzinfo else _EPOCH)
+        return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     microseconds = value * 1000
@@ -48,20 +49,20 @@ def microseconds_of(instant: datetime) -> int:
     return (instant.astimezone(UTC).replace(tzinfo=None) - _EPOCH) // _MICROSECOND
 
 
-def occurrences(times: Sequence[tuple[int | None, int | None]], *, arrived_at: datetime) -> list[datetime]:
+def occurrences(times: Sequence[tuple[int | None, int | None]], *, arrived_at: datetime) -> list[int]:
     """When the items of a batch occurred, from their (client time, time of sending), in the same order.
 
-    Each client time is corrected by the difference of the arrival and the sending. Where that leaves items after the
-    arrival, the batch is shifted as one, its newest item to the arrival; an item that is more than a year ahead is
-    moved alone. Items without a client time occurred on arrival. No result is later than the arrival, nor earlier than
-    0001-01-03.
+    All in microseconds since 1970. Each client time is corrected by the difference of the arrival and the sending.
+    Where that leaves items after the arrival, the batch is shifted as one, its newest item to the arrival; an item that
+    is more than a year ahead is moved alone. Items without a client time occurred on arrival. No result is later than
+    the arrival, nor earlier than 0001-01-03.
     """
     arrival = microseconds_of(arrived_at)
     corrected = [_corrected(client_time, sent_at, arrival) for client_time, sent_at in times]
     excess = max((instant - arrival for instant in corrected if instant - arrival <= _PLAUSIBLE), default=0)
     shift = max(excess, 0)
     return [
-        _instant(arrival if client_time is None else min(instant - shift, arrival))
+        arrival if client_time is None else max(min(instant - shift, arrival), _EARLIEST)
         for instant, (client_time, _) in zip(corrected, times, strict=True)
     ]
 
@@ -74,7 +75,3 @@ def _corrected(client_time: int | None, sent_at: int | None, arrival: int) -> in
     corrected = client_time + arrival - sent_at
     # A sending time that makes nonsense of the other time is not a clock.
     return corrected if _FIRST <= corrected <= _LAST else client_time
-
-
-def _instant(microseconds: int) -> datetime:
-    return (_EPOCH + max(microseconds, _EARLIEST) * _MICROSECOND).replace(tzinfo=UTC)

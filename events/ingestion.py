@@ -12,23 +12,22 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, OperationalError, connection, transaction
 
+from events.arrays import Instants, Texts, UUIDs
 from events.clock import occurrences
+from events.documents import Documents
 from events.items import Item, find_names
-from events.lenient import encode_json
 from events.merging import merge_people
-from events.models import Event, event_id_for
-from events.normalisation import normalised
+from events.models import Event, event_key
 from events.nudges import nudge
 from events.parsing import Rejection
 from events.partitions import make_partitions
-from events.people import PeopleChanged, ask, attribute, lock, look
+from events.people import Asked, Key, PeopleChanged, ask, attribute, lock, look
 from events.rejections import log_rejections
 from events.signatures import refuse_unsigned
 from events.statements import run
@@ -98,78 +97,79 @@ def _arrive(tenant_id: UUID) -> tuple[datetime, bool]:
 
 
 def _store(tenant_id: UUID, items: Sequence[Item], is_server: bool, arrived_at: datetime) -> Outcome:
+    tenant = tenant_id.bytes
     times = occurrences([(item.client_time, item.sent_at) for item in items], arrived_at=arrived_at)
-    batch: dict[UUID, tuple[Item, datetime]] = {}
+    batch: dict[Key, tuple[Item, int]] = {}
     for item, occurred_at in zip(items, times, strict=True):
-        batch.setdefault(event_id_for(tenant_id=tenant_id, message_id=item.message_id), (item, occurred_at))
+        batch.setdefault(event_key(tenant=tenant, message_id=item.message_id), (item, occurred_at))
     new = _receive(tenant_id, batch, arrived_at)
     if not new:
         return Outcome(stored=0, duplicates=len(items), rejections=[])
-    fresh = [
-        (event_id, ask(tenant_id=tenant_id, item=item, event_id=event_id, occurred_at=occurred_at))
-        for event_id, (item, occurred_at) in batch.items()
-        if event_id in new
+    asked = [
+        ask(tenant=tenant, item=item, event_key=key, occurred_at=occurred_at)
+        for key, (item, occurred_at) in batch.items()
+        if key in new
     ]
-    asked = [one for _, one in fresh]
     known = look(tenant_id=tenant_id, asked=asked)
     attribution = attribute(asked=asked, known=known, may_merge_users=is_server)
     received_at = lock(tenant_id=tenant_id, asked=asked, rows=attribution.rows, known=known, arrived_at=arrived_at)
     merge_people(tenant_id=tenant_id, merges=attribution.merges, merged_at=received_at)
-    facts = [
-        _Fact(event_id, person_id, one.item, one.occurred_at)
-        for (event_id, one), person_id in zip(fresh, attribution.person_ids, strict=True)
-        if person_id is not None
-    ]
-    changes = [
-        Change(fact.person_id, name, value, fact.occurred_at, fact.event_id)
-        for fact in facts
-        for name, value in fact.item.traits.items()
-    ]
-    without_room = record_changes(tenant_id=tenant_id, changes=changes, received_at=received_at)
-    _store_events(tenant_id, [fact for fact in facts if fact.item.event_name is not None], received_at, is_server)
+    facts = [(person, one) for one, person in zip(asked, attribution.people, strict=True) if person is not None]
+    without_room = record_changes(tenant_id=tenant_id, changes=_changes(facts), received_at=received_at)
+    _store_events(tenant_id, [fact for fact in facts if fact[1].item.event_name is not None], received_at, is_server)
     return Outcome(
         stored=len(facts),
-        duplicates=len(items) - len(fresh),
+        duplicates=len(items) - len(asked),
         rejections=[
-            *(_no_merge(one.item) for one, whom in zip(asked, attribution.person_ids, strict=True) if whom is None),
+            *(_no_merge(one.item) for one, person in zip(asked, attribution.people, strict=True) if person is None),
             *(
-                _no_room(batch[event_id][0], count)
+                _no_room(batch[event_id.bytes][0], count)
                 for event_id, count in Counter(change.event_id for change in without_room).items()
             ),
         ],
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Fact:
-    event_id: UUID
-    person_id: UUID
-    item: Item
-    occurred_at: datetime
+_Fact: TypeAlias = tuple[Key, Asked]
+"""Whose it is, and what."""
 
 
-def _receive(tenant_id: UUID, batch: Mapping[UUID, tuple[Item, datetime]], arrived_at: datetime) -> set[UUID]:
+def _receive(tenant_id: UUID, batch: Mapping[Key, tuple[Item, int]], arrived_at: datetime) -> set[Key]:
     """Write the receipts; returns the messages that are new."""
-    event_ids = sorted(batch, key=attrgetter("int"))
-    kept = [batch[event_id] for event_id in event_ids]
+    keys = sorted(batch)
+    kept = [batch[key] for key in keys]
     rows = run(
         "INSERT INTO events_receipt (tenant_id, event_id, received_at, occurred_at) "
         "SELECT %(tenant)b, m.event_id, %(arrived)b, m.occurred_at "
         "FROM unnest(%(events)b::uuid[], %(times)b::timestamptz[]) AS m(event_id, occurred_at) "
-        "ORDER BY m.event_id ON CONFLICT DO NOTHING RETURNING event_id",
+        "ORDER BY m.event_id ON CONFLICT DO NOTHING RETURNING uuid_send(event_id)",
         {
             "tenant": tenant_id,
             "arrived": arrived_at,
-            "events": event_ids,
-            "times": [occurred_at if item.event_name is not None else None for item, occurred_at in kept],
+            "events": UUIDs(keys),
+            "times": Instants([occurred_at if item.event_name is not None else None for item, occurred_at in kept]),
         },
     )
-    return {event_id for (event_id,) in rows}
+    return {key for (key,) in rows}
+
+
+def _changes(facts: Sequence[_Fact]) -> list[Change]:
+    changes = []
+    for person, one in facts:
+        if one.item.traits:
+            person_id, event_id = UUID(bytes=person), UUID(bytes=one.event_key)
+            changes += [
+                Change(person_id, name, value, one.occurred_at, event_id) for name, value in one.item.traits.items()
+            ]
+    return changes
 
 
 def _store_events(tenant_id: UUID, facts: Sequence[_Fact], received_at: datetime, is_server: bool) -> None:
     if not facts:
         return
+    documents = Documents()
+    properties = [documents.encode(one.item.properties) for _, one in facts]
+    contexts = [documents.encode(one.item.context) for _, one in facts]
     run(
         "INSERT INTO events_event (tenant_id, person_id, name, occurred_at, event_id, message_id, received_at, source, "
         "properties, context, properties_normal, context_normal) "
@@ -183,23 +183,18 @@ def _store_events(tenant_id: UUID, facts: Sequence[_Fact], received_at: datetime
         {
             "tenant": tenant_id,
             "received": received_at,
-            "people": [fact.person_id for fact in facts],
-            "names": [fact.item.event_name for fact in facts],
-            "times": [fact.occurred_at for fact in facts],
-            "events": [fact.event_id for fact in facts],
-            "messages": [fact.item.message_id for fact in facts],
-            "sources": [_source(fact.item, is_server) for fact in facts],
-            "properties": [encode_json(fact.item.properties).decode() for fact in facts],
-            "contexts": [encode_json(fact.item.context).decode() for fact in facts],
-            "properties_normal": [_normal(fact.item.properties) for fact in facts],
-            "contexts_normal": [_normal(fact.item.context) for fact in facts],
+            "people": UUIDs([person for person, _ in facts]),
+            "names": Texts([one.item.event_name.encode() for _, one in facts]),  # type: ignore[union-attr]
+            "times": Instants([one.occurred_at for _, one in facts]),
+            "events": UUIDs([one.event_key for _, one in facts]),
+            "messages": Texts([one.item.message_id.encode() for _, one in facts]),
+            "sources": Texts([_source(one.item, is_server).encode() for _, one in facts]),
+            "properties": Texts([plain for plain, _ in properties]),
+            "contexts": Texts([plain for plain, _ in contexts]),
+            "properties_normal": Texts([normal for _, normal in properties]),
+            "contexts_normal": Texts([normal for _, normal in contexts]),
         },
     )
-
-
-def _normal(document: dict[str, object]) -> str | None:
-    normal = normalised(document)
-    return None if normal is None else encode_json(normal).decode()
 
 
 def _source(item: Item, is_server: bool) -> str:

@@ -78,8 +78,10 @@ decode_item = msgspec.json.Decoder(WireItem, float_hook=exact_number).decode
 _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
 
-def build_item(wire: WireItem, *, index: int, batch_context: dict[str, Any], batch_sent_at: Any, raw: bytes) -> Item:
-    """The item that this one means; raises InvalidItem."""
+def build_item(
+    wire: WireItem, *, index: int, batch_context: dict[str, Any], batch_sent_at: int | None, raw: bytes
+) -> Item:
+    """The item that this one means; raises InvalidItem. `batch_sent_at` is in microseconds since 1970."""
     kind = wire.type
     if not isinstance(kind, str) or kind not in TYPES:
         raise InvalidItem("unknown_type", f"type must be one of {', '.join(sorted(TYPES))}.")
@@ -111,7 +113,7 @@ def build_item(wire: WireItem, *, index: int, batch_context: dict[str, Any], bat
         previous_id = _needed_id(wire.previous_id, "previousId")
         if user_id is None:
             raise InvalidItem("missing_id", "alias needs a userId.")
-    sent_at = parse_instant(wire.sent_at)
+    sent_at = None if wire.sent_at is None else parse_instant(wire.sent_at)
     return Item(
         index=index,
         type=kind,
@@ -125,7 +127,7 @@ def build_item(wire: WireItem, *, index: int, batch_context: dict[str, Any], bat
         traits=traits if kind == "identify" else {},
         context=context,
         client_time=client_time,
-        sent_at=parse_instant(batch_sent_at) if sent_at is None else sent_at,
+        sent_at=batch_sent_at if sent_at is None else sent_at,
         raw=raw,
     )
 
@@ -143,6 +145,8 @@ def find_names(item: WireItem | Item) -> tuple[tuple[str, str], ...]:
 
 def _taken_signature(wire: WireItem, own_context: dict[str, Any], batch_context: dict[str, Any]) -> str | None:
     """The signature of the user id, beside it or in the context, taken away from where it stood."""
+    if wire.user_id_signature is None and _PROOF not in own_context and _PROOF not in batch_context:
+        return None
     given = (wire.user_id_signature, own_context.pop(_PROOF, None), batch_context.get(_PROOF))
     wire.user_id_signature = None
     return next((text for text in given if isinstance(text, str) and text), None)

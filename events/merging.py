@@ -7,40 +7,38 @@ from datetime import datetime
 from uuid import UUID
 
 from events.models import Event, Person, TraitChange
-from events.people import Merge
+from events.people import Key
 from events.person_rules import DeleteRows, MoveFacts, register, registered_rules
 from events.statements import run
 from events.traits import refresh_traits
 
 
-def merge_people(*, tenant_id: UUID, merges: Mapping[UUID, Merge], merged_at: datetime) -> None:
-    """Merge each source (key) into its target.
+def merge_people(*, tenant_id: UUID, merges: Mapping[Key, tuple[Key, Key]], merged_at: datetime) -> None:
+    """Merge each source (key) into its target, the first of the pair; the second is the message that merges them.
 
     The caller holds the locks of all of them; no source is merged yet, no target is a source. Afterwards chains are
     flat, the targets' traits are those of both, and the targets are touched.
     """
     if not merges:
         return
-    sources, targets = list(merges), [merge.target for merge in merges.values()]
-    _record(tenant_id, merges, merged_at)
+    sources = [UUID(bytes=source) for source in merges]
+    targets = [UUID(bytes=target) for target, _ in merges.values()]
+    events = [UUID(bytes=event) for _, event in merges.values()]
+    _record(tenant_id, sources, targets, events, merged_at)
     for rules in registered_rules().values():
         rules.merge(tenant_id=tenant_id, sources=sources, targets=targets)
     refresh_traits(tenant_id=tenant_id, whole_people=targets)
 
 
-def _record(tenant_id: UUID, merges: Mapping[UUID, Merge], merged_at: datetime) -> None:
+def _record(
+    tenant_id: UUID, sources: Sequence[UUID], targets: Sequence[UUID], events: Sequence[UUID], merged_at: datetime
+) -> None:
     """When, into whom and by which message: what an evaluation as of the past goes by. An alias keeps its own."""
     run(
         "UPDATE events_person p SET merged_at = %(at)b, merge_target = m.target, merge_event_id = m.event_id "
         "FROM unnest(%(sources)b::uuid[], %(targets)b::uuid[], %(events)b::uuid[]) AS m(source, target, event_id) "
         "WHERE p.tenant_id = %(tenant)b AND p.person_id = m.source AND p.person_id = ANY(%(sources)b::uuid[])",
-        {
-            "tenant": tenant_id,
-            "at": merged_at,
-            "sources": list(merges),
-            "targets": [merge.target for merge in merges.values()],
-            "events": [merge.event_id for merge in merges.values()],
-        },
+        {"tenant": tenant_id, "at": merged_at, "sources": sources, "targets": targets, "events": events},
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from events.clock import parse_instant
 from events.items import (
     MAX_DEPTH,
     InvalidItem,
@@ -94,6 +95,7 @@ def parse_batch(body: bytes, *, max_item_bytes: int) -> Parsed:
     items: list[Item] = []
     rejections: list[Rejection] = []
     key = _text_or_none(batch.write_key)
+    sent_at = parse_instant(batch.sent_at)
     for index, raw in enumerate(batch.batch):
         content = bytes(raw)
         wire = None
@@ -102,7 +104,7 @@ def parse_batch(body: bytes, *, max_item_bytes: int) -> Parsed:
             if len(content) + context_bytes > max_item_bytes:
                 raise InvalidItem("item_too_large", f"An item may have at most {max_item_bytes} bytes.")
             key = key or _text_or_none(wire.write_key)
-            items.append(build_item(wire, index=index, batch_context=context, batch_sent_at=batch.sent_at, raw=content))
+            items.append(build_item(wire, index=index, batch_context=context, batch_sent_at=sent_at, raw=content))
         except InvalidItem as error:
             names = find_names(wire) if wire else ()
             rejections.append(Rejection(index=index, code=error.code, message=error.message, raw=content, names=names))

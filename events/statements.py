@@ -12,9 +12,13 @@ from django.db import connection
 
 
 def run(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Execute in the transaction around us; returns the rows, if the statement gives any."""
+    """Execute in the transaction around us; returns the rows, if the statement gives any.
+
+    Values are plain ones, lists, or `events.arrays`.
+    """
     connection.ensure_connection()
     raw = psycopg.Cursor(connection.connection)
+    raw.format = psycopg.pq.Format.BINARY
     wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     with wrap(raw) as cursor:  # type: ignore[arg-type]
         cursor.execute(sql, values)

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from events.arrays import Instants
 from events.lenient import encode_json, exact_number
 from events.normalisation import normalised
 from events.statements import run
@@ -28,12 +29,12 @@ _decode_value = msgspec.json.Decoder(float_hook=exact_number).decode
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One trait set, or cleared (`value` None), by one event."""
+    """One trait set, or cleared (`value` None), by one event; `occurred_at` in microseconds since 1970."""
 
     person_id: UUID
     name: str
     value: Any
-    occurred_at: datetime
+    occurred_at: int
     event_id: UUID
 
 
@@ -87,7 +88,7 @@ def record_changes(*, tenant_id: UUID, changes: Sequence[Change], received_at: d
             "names": [change.name for change in changes],
             "values": [_text(change.value) for change in changes],
             "normal": [_text(normalised(change.value)) for change in changes],
-            "times": [change.occurred_at for change in changes],
+            "times": Instants([change.occurred_at for change in changes]),
             "events": [change.event_id for change in changes],
         },
     )

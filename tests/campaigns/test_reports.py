@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from campaigns.handles import Handle, HandleError, seal, unseal
 from campaigns.models import Campaign, Decision
 from events.merging import merge_people
-from events.people import Merge
 from events.person_rules import registered_rules
 from tests.campaigns.cast import Device, age_ledger, make_campaign, set_policy
 from tests.conftest import Company
@@ -333,7 +332,7 @@ def test_merge__same_entry_into_a_segment_in_both_ledgers__keeps_both(acme: Comp
 
         merge_people(
             tenant_id=acme.tenant.pk,
-            merges={device.person_id: Merge(devices[2].person_id, uuid4()) for device in devices[:2]},
+            merges={device.person_id.bytes: (devices[2].person_id.bytes, uuid4().bytes) for device in devices[:2]},
             merged_at=datetime.now(UTC),
         )
 

@@ -185,7 +185,9 @@ def at(minutes: float) -> int:
     ],
 )
 def test_occurrences__by_two_clocks__are_corrected(times: list[Any], expected: list[int]) -> None:
-    assert occurrences(times, arrived_at=NOW) == [NOW + timedelta(minutes=minutes) for minutes in expected]
+    assert occurrences(times, arrived_at=NOW) == [
+        microseconds_of(NOW + timedelta(minutes=minutes)) for minutes in expected
+    ]
 
 
 @pytest.mark.parametrize(
