@@ -20,7 +20,8 @@ from campaigns.models import Campaign
 from campaigns.people import LockedPerson, lock_person, lock_person_by_id
 from campaigns.records import LedgerEntry, Trigger
 from campaigns.rendering import RenderedMessage, RenderingError, render_message, visible_facts
-from campaigns.situation import Situation, load_running, load_situation
+from campaigns.running import load_running
+from campaigns.situation import Situation, load_situation
 from campaigns.triggers import Named, find_event_by_id, is_entry
 from tenants.models import Tenant
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from django.db.models import F, Q
 
 from campaigns.choice import Candidate, Policy, Standing
 from campaigns.ledger import load_entries
-from campaigns.models import Campaign, MessagePolicy
-from campaigns.parsing import CampaignError, EventTrigger, SegmentEntry, parse_caps, parse_trigger
+from campaigns.models import Campaign
+from campaigns.parsing import EventTrigger, SegmentEntry
 from campaigns.people import LockedPerson
 from campaigns.records import LedgerEntry, Trigger
+from campaigns.running import Running
 from campaigns.triggers import Listener, Named, entry_trigger, find_entries, find_event_triggers
 from segments.conditions.compiler import FAR, People
 from segments.definitions import load_definitions, share_definitions
@@ -36,19 +36,6 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Running:
-    """A running campaign, parsed."""
-
-    campaign: Campaign
-    trigger: EventTrigger | SegmentEntry
-    candidate: Candidate
-
-    @property
-    def life(self) -> timedelta:
-        return timedelta(seconds=self.campaign.trigger_life_seconds)
-
-
-@dataclass(frozen=True)
 class Situation:
     """A locked person among the running campaigns as of `now`."""
 
@@ -59,42 +46,6 @@ class Situation:
     candidates: list[Candidate]
     entries: list[LedgerEntry]
     audience_of: Callable[[Campaign], Standing | None]
-
-
-def load_running(*, now: datetime) -> tuple[list[Running], Policy]:
-    """The campaigns that run and have not ended as of `now`, and what holds for all of them; two statements."""
-    running = []
-    campaigns = (
-        Campaign.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now), status=Campaign.Status.RUNNING)
-        .annotate(audience_live_version=F("audience__live_version"))
-        .order_by()
-    )
-    for campaign in campaigns:
-        try:
-            caps, trigger = parse_caps(campaign.caps), parse_trigger(campaign.trigger)
-        except CampaignError as error:
-            # It was written past the validators: it alone is left out.
-            log.error("campaign.unreadable", campaign_id=str(campaign.pk), error=str(error))
-            continue
-        candidate = Candidate(
-            campaign_id=campaign.pk,
-            name=campaign.name,
-            priority=campaign.priority,
-            created_at=campaign.created_at,
-            starts_at=campaign.starts_at,
-            ends_at=campaign.ends_at,
-            caps=caps,
-        )
-        running.append(Running(campaign, trigger, candidate))
-    policy = MessagePolicy.objects.first()
-    if policy is None:
-        return running, Policy()
-    try:
-        return running, Policy(caps=parse_caps(policy.caps), gap=timedelta(seconds=policy.gap_seconds))
-    except CampaignError as error:
-        # No cap can be kept that cannot be read: nothing is shown.
-        log.error("message_policy.unreadable", error=str(error))
-        return [], Policy()
 
 
 def load_situation(

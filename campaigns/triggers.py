@@ -6,11 +6,10 @@ entries count always. An entry by which a segment was merely redefined is none.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,8 +18,10 @@ from django.db import connection
 from campaigns.parsing import APP_OPENED, EventTrigger
 from campaigns.records import Trigger
 from events.models import Event, event_id_for
+from events.statements import run
 from segments.conditions.compiler import CONTEXT, PROPERTIES
 from segments.conditions.filters import event_filter_sql
+from segments.conditions.nodes import Filter
 from segments.conditions.parameters import Parameters
 from segments.models import MembershipChange
 from tenants.scope import current_tenant_id
@@ -57,46 +58,90 @@ class Named:
 def find_event_triggers(
     *, person_id: UUID, listeners: Sequence[Listener], named: Named, now: datetime, zone: ZoneInfo
 ) -> dict[UUID, list[Trigger]]:
-    """Campaign → its live triggers among the person's events, newest first; one statement."""
+    """Campaign → its live triggers among the person's newest events, newest first.
+
+    A second statement is needed only where filters must be asked of a live event.
+    """
     if not listeners:
         return {}
-    parameters = Parameters()
-    moment = parameters.add(now, "timestamptz")
-    hits = [_hit(listener, moment=moment, zone=zone, parameters=parameters) for listener in listeners]
-    names = sorted({name for listener in listeners for name in listener.trigger.names})
     event_ids = named.event_ids
+    events = run(
+        _LIVE_EVENTS,
+        {
+            "tenant": current_tenant_id(),
+            "person": person_id,
+            "names": sorted({name for listener in listeners for name in listener.trigger.names}),
+            "since": now - max(listener.life for listener in listeners),
+            "now": now,
+            "all": named.message_ids is None,
+            "named": event_ids,
+            "opened": APP_OPENED if named.just_opened else None,
+        },
+    )
+    heard = [
+        (event, listener)
+        for event in events
+        for listener in listeners
+        if event[1] in listener.trigger.names and event[2] > now - listener.life
+    ]
+    asked = [(event, listener) for event, listener in heard if listener.trigger.where]
+    passed = _passed(person_id, asked, zone) if asked else set()
+    found: dict[UUID, list[Trigger]] = {}
+    for event, listener in heard:
+        event_id, name, occurred_at, source, properties = event
+        if listener.trigger.where and (event_id, listener.trigger.where) not in passed:
+            continue
+        trigger = Trigger(
+            id=str(event_id),
+            at=occurred_at,
+            expires_at=occurred_at + listener.life,
+            event_name=name,
+            properties=properties,
+            is_from_caller=source == Event.Source.APP and event_id in event_ids,
+        )
+        found.setdefault(listener.campaign_id, []).append(trigger)
+    return found
+
+
+_EventRow: TypeAlias = tuple[Any, ...]
+"""event_id, name, occurred_at, source, properties"""
+_LIVE_EVENTS = f"""
+    SELECT e.event_id, e.name, e.occurred_at, e.source, e.properties FROM events_event e
+    WHERE e.tenant_id = %(tenant)b AND e.person_id = %(person)b AND e.name = ANY(%(names)b::text[])
+      AND e.occurred_at > %(since)b AND e.occurred_at <= %(now)b
+      AND (e.source = '{Event.Source.SERVER.value}' OR %(all)b OR e.event_id = ANY(%(named)b::uuid[])
+           OR e.name = %(opened)b::text)
+    ORDER BY e.occurred_at DESC, e.event_id DESC LIMIT {MAX_LOOKED_AT}
+"""
+
+
+def _passed(
+    person_id: UUID, asked: Sequence[tuple[_EventRow, Listener]], zone: ZoneInfo
+) -> set[tuple[UUID, tuple[Filter, ...]]]:
+    """The (event, filters) of which the event satisfies all; each different list of filters is asked once."""
+    wheres = list(dict.fromkeys(listener.trigger.where for _, listener in asked))
+    parameters = Parameters()
+    hits = [
+        event_filter_sql(where, properties=PROPERTIES, context=CONTEXT, zone=zone, parameters=parameters)
+        for where in wheres
+    ]
+    events = [event for event, _ in asked]
     sql = f"""
-        SELECT e.event_id, e.name, e.occurred_at, e.source, e.properties, ARRAY[{", ".join(hits)}] AS hits
-        FROM events_event e
+        SELECT e.event_id, ARRAY[{", ".join(hits)}] FROM events_event e
         WHERE e.tenant_id = {parameters.add(current_tenant_id(), "uuid")}
           AND e.person_id = {parameters.add(person_id, "uuid")}
-          AND e.name = ANY({parameters.add(names, "text[]")})
-          AND e.occurred_at > {parameters.add(now - max(listener.life for listener in listeners), "timestamptz")}
-          AND e.occurred_at <= {moment}
-          AND (e.source = {parameters.add(Event.Source.SERVER.value, "text")}
-               OR {parameters.add(named.message_ids is None, "boolean")}
-               OR e.event_id = ANY({parameters.add(event_ids, "uuid[]")})
-               OR ({parameters.add(named.just_opened, "boolean")} AND e.name = {parameters.add(APP_OPENED, "text")}))
-          AND ({" OR ".join(hits)})
-        ORDER BY e.occurred_at DESC, e.event_id DESC LIMIT {MAX_LOOKED_AT}
+          AND e.name = ANY({parameters.add(sorted({event[1] for event in events}), "text[]")})
+          AND e.occurred_at = ANY({parameters.add(sorted({event[2] for event in events}), "timestamptz[]")})
+          AND e.event_id = ANY({parameters.add(sorted({event[0] for event in events}), "uuid[]")})
     """
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters.values)
-        rows = cursor.fetchall()
-    found: dict[UUID, list[Trigger]] = {}
-    for event_id, name, occurred_at, source, properties, hit in rows:
-        for listener, is_hit in zip(listeners, hit, strict=True):
-            if is_hit:
-                trigger = Trigger(
-                    id=str(event_id),
-                    at=occurred_at,
-                    expires_at=occurred_at + listener.life,
-                    event_name=name,
-                    properties=_document(properties),
-                    is_from_caller=source == Event.Source.APP and event_id in event_ids,
-                )
-                found.setdefault(listener.campaign_id, []).append(trigger)
-    return found
+        return {
+            (event_id, where)
+            for event_id, verdicts in cursor.fetchall()
+            for where, verdict in zip(wheres, verdicts, strict=True)
+            if verdict
+        }
 
 
 def find_entries(
@@ -154,16 +199,3 @@ def find_event_by_id(
     )
     counts = named.message_ids is None or is_named or source == Event.Source.SERVER
     return trigger, counts or (named.just_opened and name == APP_OPENED)
-
-
-def _hit(listener: Listener, *, moment: str, zone: ZoneInfo, parameters: Parameters) -> str:
-    where = event_filter_sql(
-        listener.trigger.where, properties=PROPERTIES, context=CONTEXT, zone=zone, parameters=parameters
-    )
-    names = parameters.add(list(listener.trigger.names), "text[]")
-    life = parameters.add(listener.life, "interval")
-    return f"(e.name = ANY({names}) AND e.occurred_at > {moment} - {life} AND {where})"
-
-
-def _document(value: Any) -> Mapping[str, Any]:
-    return json.loads(value) if isinstance(value, str) else value
