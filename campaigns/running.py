@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Lock
-from uuid import UUID
 
 import structlog
 from django.db.models import F
@@ -18,10 +16,10 @@ from campaigns.choice import Candidate, Policy
 from campaigns.models import Campaign, MessagePolicy
 from campaigns.parsing import CampaignError, EventTrigger, SegmentEntry, parse_caps, parse_trigger
 from events.statements import run
+from tenants.kept import Kept
 from tenants.scope import current_tenant_id
 
 log = structlog.get_logger(__name__)
-TENANTS_KEPT = 200
 
 
 @dataclass(frozen=True)
@@ -37,30 +35,15 @@ class Running:
         return timedelta(seconds=self.campaign.trigger_life_seconds)
 
 
-@dataclass(frozen=True)
-class _Kept:
-    version: str
-    running: list[Running]
-    policy: Policy
-
-
-_kept: dict[UUID, _Kept] = {}
-_lock = Lock()
+_kept: Kept[tuple[list[Running], Policy]] = Kept()
 
 
 def load_running(*, now: datetime) -> tuple[list[Running], Policy]:
     """The campaigns that run and have not ended as of `now`, and what holds for all of them."""
     tenant_id = current_tenant_id()
     ((version,),) = run(_VERSION, {"tenant": tenant_id})
-    kept = _kept.get(tenant_id)
-    if kept is None or kept.version != version:
-        kept = _Kept(version, *_load())
-        with _lock:
-            _kept.pop(tenant_id, None)
-            if len(_kept) >= TENANTS_KEPT:
-                del _kept[next(iter(_kept))]  # whoever has stood unchanged the longest
-            _kept[tenant_id] = kept
-    return [r for r in kept.running if r.campaign.ends_at is None or r.campaign.ends_at > now], kept.policy
+    running, policy = _kept.get(tenant_id=tenant_id, version=version, load=_load)
+    return [r for r in running if r.campaign.ends_at is None or r.campaign.ends_at > now], policy
 
 
 def _load() -> tuple[list[Running], Policy]:

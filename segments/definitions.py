@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -12,14 +12,17 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from segments.conditions.compiler import Key
+from events.statements import run
+from segments.conditions.compiler import Key, Portion
 from segments.conditions.nodes import Node
 from segments.conditions.parsing import ConditionError, Problem, parse_condition
-from segments.conditions.references import check_references, dependents_of, resolve
+from segments.conditions.references import MAX_EXPANDED_PARTS, check_references, dependents_of, resolve, size_of
 from segments.models import Recomputation, Segment, SegmentVersion
+from tenants.kept import Kept
 from tenants.scope import current_tenant_id
 
 MAX_SEGMENTS = 1000
+CONDITIONS_A_STATEMENT = 100
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,55 @@ class Definitions:
     live: dict[Key, Node]
     pending: dict[Key, Node]
 
-    @property
-    def all(self) -> dict[Key, Node]:
-        return self.live | self.pending
+    @cached_property
+    def all(self) -> ConditionSet:
+        return ConditionSet(self.live | self.pending)
+
+
+class ConditionSet(dict[Key, Node]):
+    """Conditions that are evaluated together again and again; never changed."""
+
+    @cached_property
+    def portions(self) -> list[Portion]:
+        return list(_split(self))
+
+
+def portions_of(conditions: Mapping[Key, Node]) -> Iterable[Portion]:
+    """As many conditions at a time as one statement can take."""
+    return conditions.portions if isinstance(conditions, ConditionSet) else _split(conditions)
+
+
+def _split(conditions: Mapping[Key, Node]) -> Iterator[Portion]:
+    portion: dict[Key, Node] = {}
+    parts = 0
+    for key, node in conditions.items():
+        size = size_of(node)
+        if portion and (parts + size > MAX_EXPANDED_PARTS or len(portion) >= CONDITIONS_A_STATEMENT):
+            yield Portion(portion)
+            portion, parts = {}, 0
+        portion[key] = node
+        parts += size
+    if portion:
+        yield Portion(portion)
+
+
+_kept: Kept[Definitions] = Kept()
+# A version's condition never changes, and it is made together with a change of its segment's row.
+_VERSION = """
+    SELECT md5(string_agg(concat(s.id, s.xmin, s.ctid), ',' ORDER BY s.id)) FROM segments_segment s
+    WHERE s.tenant_id = %(tenant)b
+"""
 
 
 def load_definitions() -> Definitions:
-    """The scope's definitions, in one statement; nested segments resolve among live, or among newest ones."""
+    """The scope's definitions as they stand; read anew only when one has changed."""
+    tenant_id = current_tenant_id()
+    ((version,),) = run(_VERSION, {"tenant": tenant_id})
+    return _kept.get(tenant_id=tenant_id, version=version or "", load=_read)
+
+
+def _read() -> Definitions:
+    """In one statement; nested segments resolve among live, or among newest ones."""
     rows = SegmentVersion.objects.select_related(None).values_list(
         "segment_id", "version", "condition", "segment__live_version", "segment__version"
     )

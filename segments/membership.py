@@ -17,12 +17,9 @@ from django.db import connection
 
 from segments.conditions.compiler import FAR, Everyone, Key, People, Scope, Setting, compile_conditions
 from segments.conditions.nodes import Node
-from segments.conditions.references import MAX_EXPANDED_PARTS, size_of
-from segments.definitions import load_definitions, share_definitions
+from segments.definitions import load_definitions, portions_of, share_definitions
 from segments.models import MembershipChange
 from tenants.scope import current_tenant_id
-
-CONDITIONS_A_STATEMENT = 100
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def store(
 
     Entries and exits are recorded for the live versions alone.
     """
-    for part in _portions(conditions):
+    for part in portions_of(conditions):
         query = compile_conditions(part, setting=setting, scope=People(person_ids))
         values = query.values | {
             "tenant": setting.tenant_id,
@@ -80,8 +77,7 @@ def store(
             "versions": [key.version for key in part],
             "live": [key in live for key in part],
         }
-        with connection.cursor() as cursor:
-            cursor.execute(_STORE.format(query=query.sql), values)
+        query.template.within(_STORE).run(values)
 
 
 def evaluate(
@@ -89,20 +85,19 @@ def evaluate(
 ) -> list[tuple[UUID, Key, bool, datetime]]:
     """(person, key, is member, valid until) for everybody in scope; stores nothing, needs no lock."""
     answers = []
-    for part in _portions(conditions):
+    for part in portions_of(conditions):
         query = compile_conditions(part, setting=setting, scope=scope)
-        with _without_loops(scope), connection.cursor() as cursor:
-            cursor.execute(query.sql, query.values)
-            answers += [(who, Key(segment, version), member, until) for who, segment, version, member, until in cursor]
+        with _without_loops(scope):
+            rows = query.template.within("{query}").run(query.values)
+        answers += [(who, Key(segment, version), member, until) for who, segment, version, member, until in rows]
     return answers
 
 
 def count_members(node: Node) -> tuple[int, int]:
     """(members, people) of a condition that need not be saved, as of now."""
     query = compile_conditions({Key(UUID(int=0), 0): node}, setting=current_setting(), scope=Everyone())
-    with _without_loops(Everyone()), connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FILTER (WHERE is_member), count(*) FROM ({query.sql}) c", query.values)
-        members, people = cursor.fetchone()
+    with _without_loops(Everyone()):
+        ((members, people),) = query.template.within(_COUNT).run(query.values)
     return members, people
 
 
@@ -183,21 +178,7 @@ def current_setting(now: datetime | None = None) -> Setting:
     return Setting(tenant_id=tenant_id, now=now or clock, zone=ZoneInfo(zone), retention=retention)
 
 
-def _portions(conditions: Mapping[Key, Node]) -> Iterator[dict[Key, Node]]:
-    """As many conditions as one statement can take."""
-    portion: dict[Key, Node] = {}
-    parts = 0
-    for key, node in conditions.items():
-        size = size_of(node)
-        if portion and (parts + size > MAX_EXPANDED_PARTS or len(portion) >= CONDITIONS_A_STATEMENT):
-            yield portion
-            portion, parts = {}, 0
-        portion[key] = node
-        parts += size
-    if portion:
-        yield portion
-
-
+_COUNT = "SELECT count(*) FILTER (WHERE is_member), count(*) FROM ({query}) c"
 # A membership's `since` moves only when its answer does. Non-members whom time cannot change have no row.
 _STORE = """
 WITH keys AS (

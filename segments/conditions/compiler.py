@@ -8,13 +8,14 @@ not multiply shared expressions out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any as Anything
 from typing import assert_never
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from events.statements import Statement
 from segments.conditions import nodes
 from segments.conditions.filters import event_filter_sql, filter_sql, value_at
 from segments.conditions.knowledge import Knowledge, Past, Present
@@ -70,13 +71,79 @@ class Key:
 class Query:
     """A SELECT of `person_id, segment_id, version, is_member, valid_until`, and its values."""
 
-    sql: str
+    template: Template
     values: dict[str, Anything]
+
+    @property
+    def sql(self) -> str:
+        return self.template.sql
+
+
+class Portion(dict[Key, Node]):
+    """Conditions of one statement, which is written once for each shape of question; never changed."""
+
+    def __init__(self, conditions: Mapping[Key, Node]) -> None:
+        super().__init__(conditions)
+        self.written: dict[tuple[object, ...], Template] = {}
 
 
 def compile_conditions(conditions: Mapping[Key, Node], *, setting: Setting, scope: Scope) -> Query:
-    """The statement that evaluates the (reference-free) conditions for everybody in scope."""
-    return _Compiler(setting, scope).query(conditions)
+    """The statement that evaluates the (reference-free) conditions for everybody in scope.
+
+    What depends on the instant and on the people is filled in last, so a Portion's statement serves again and again.
+    """
+    written = conditions.written if isinstance(conditions, Portion) else {}
+    shape = (setting.tenant_id, setting.zone.key, setting.retention, setting.known_at is None, type(scope))
+    template = written.get(shape)
+    if template is None:
+        template = written[shape] = _Compiler(setting, scope).template(conditions)
+    return Query(template, template.fill(Question(setting, scope)))
+
+
+@dataclass
+class Question:
+    """What a written statement is asked with."""
+
+    setting: Setting
+    scope: Scope
+    _bounds: dict[nodes.Window, Bounds] = field(default_factory=dict)
+
+    @property
+    def person_ids(self) -> list[UUID] | None:
+        match self.scope:
+            case Everyone():
+                return None
+            case People(person_ids=person_ids):
+                return list(person_ids)
+            case _:
+                assert_never(self.scope)
+
+    def bounds(self, window: nodes.Window) -> Bounds:
+        found = self._bounds.get(window)
+        if found is None:
+            setting = self.setting
+            found = bounds_of(window, now=setting.now, zone=setting.zone, retention=setting.retention)
+            self._bounds[window] = found
+        return found
+
+
+class Template:
+    """A statement with the values that are always the same, and how the others are found."""
+
+    def __init__(self, sql: str, parameters: Parameters) -> None:
+        self.sql = sql
+        self.parameters = parameters
+        self._statements: dict[str, Statement] = {}
+
+    def fill(self, question: Question) -> dict[str, Anything]:
+        return self.parameters.values | {name: find(question) for name, find in self.parameters.late.items()}
+
+    def within(self, outer: str) -> Statement:
+        """The statement `outer` around this one, which stands in it as `{query}`."""
+        statement = self._statements.get(outer)
+        if statement is None:
+            statement = self._statements[outer] = Statement(outer.format(query=self.sql))
+        return statement
 
 
 @dataclass
@@ -98,8 +165,19 @@ class _Compiler:
         self.setting = setting
         self.scope = scope
         self.parameters = Parameters()
-        self.known = _knowledge(setting, scope, self.parameters)
-        self.now = self.parameters.add(setting.now, "timestamptz")
+        tenant = self.parameters.add(setting.tenant_id, "uuid")
+        people = None
+        if not isinstance(scope, Everyone):
+            people = self.parameters.add_late("people", "uuid[]", lambda question: question.person_ids)
+        self.now = self.parameters.add_late("now", "timestamptz", lambda question: question.setting.now)
+        self.known: Knowledge
+        if setting.known_at is None:
+            self.known = Present(tenant=tenant, people=people)
+        else:
+            known_at = self.parameters.add_late("known", "timestamptz", lambda question: question.setting.known_at)
+            self.known = Past(
+                tenant=tenant, people=people, as_of=self.now, known_at=known_at, parameters=self.parameters
+            )
         self.far = self.parameters.add(FAR, "timestamptz")
         self.done: dict[str, _Compiled] = {}
         self.levels: list[list[str]] = [[]]
@@ -109,9 +187,9 @@ class _Compiler:
         self.joins: list[str] = []
         self.ctes: list[str] = []
         self.names: set[str] = set()
-        self.earliest: datetime | None = FAR
+        self.windows: list[nodes.Window] = []
 
-    def query(self, conditions: Mapping[Key, Node]) -> Query:
+    def template(self, conditions: Mapping[Key, Node]) -> Template:
         compiled = {key: self.node(node) for key, node in conditions.items()}
         source = self.leaves()
         for level in self.levels[1:]:
@@ -128,7 +206,7 @@ class _Compiler:
             f"FROM ({source} OFFSET 0) l CROSS JOIN LATERAL (VALUES {rows}) "
             "AS r(segment_id, version, is_member, valid_until)"
         )
-        return Query(sql, self.parameters.values)
+        return Template(sql, self.parameters)
 
     # --- nodes ------------------------------------------------------------------------------------
 
@@ -177,12 +255,12 @@ class _Compiler:
     def did(self, node: nodes.Did) -> _Compiled:
         bounds = self.bounds(node.window)
         flag = self.flag(node.events)
-        inside = self.inside(flag, bounds)
+        inside = self.inside(flag, node.window)
         count = self.aggregate(f"count(*) FILTER (WHERE {inside})")
         truth = f"(coalesce({count}, 0) {'<>' if node.op == '!=' else node.op} {int(node.count)})"
         if bounds.only_leaves and bounds.leaves_at_age is not None:
             return self.column(0, truth, self.until_leaving(node, count, inside, bounds.leaves_at_age))
-        return self.column(0, truth, self.until_moving(flag, bounds))
+        return self.column(0, truth, self.until_moving(flag, node.window))
 
     def until_leaving(self, node: nodes.Did, count: str, inside: str, age: timedelta) -> str:
         """When the count, which time can only lower, reaches the next value for which the answer differs."""
@@ -198,11 +276,12 @@ class _Compiler:
             f" WHEN coalesce({count}, 0) = {int(node.count)} THEN {fewer} ELSE {self.far} END"
         )
 
-    def until_moving(self, flag: str, bounds: Bounds) -> str:
+    def until_moving(self, flag: str, window: nodes.Window) -> str:
         """The next instant at which any of the events enters or leaves the window, or the window itself jumps."""
+        bounds = self.bounds(window)
         instants = [self.far]
         if bounds.changes_at is not None:
-            instants.append(self.parameters.add(bounds.changes_at, "timestamptz"))
+            instants.append(self.bound(window, "changes_at"))
         for age in filter(None, [bounds.enters_at_age, bounds.leaves_at_age]):
             younger = f"e.t > {self.now} - {self.interval(age)}"
             oldest = self.aggregate(f"min(e.t) FILTER (WHERE {flag} AND {younger})")
@@ -253,11 +332,15 @@ class _Compiler:
     # --- the scan -----------------------------------------------------------------------------------
 
     def bounds(self, window: nodes.Window) -> Bounds:
-        setting = self.setting
-        bounds = bounds_of(window, now=setting.now, zone=setting.zone, retention=setting.retention)
-        earliest = bounds.earliest
-        self.earliest = None if earliest is None or self.earliest is None else min(self.earliest, earliest)
-        return bounds
+        """As of now: which of them there are is the same at any time."""
+        self.windows.append(window)
+        return Question(self.setting, self.scope).bounds(window)
+
+    def bound(self, window: nodes.Window, name: str) -> str:
+        """The placeholder of one bound of the window."""
+        return self.parameters.add_late(
+            f"{window!r} {name}", "timestamptz", lambda question: getattr(question.bounds(window), name)
+        )
 
     def flag(self, events: nodes.Events) -> str:
         """The scan's column that says whether an event is one of these."""
@@ -274,13 +357,11 @@ class _Compiler:
             self.flags[repr(events)] = f"(e.name = ANY({names}) AND {where})"
         return f"e.f{list(self.flags).index(repr(events))}"
 
-    def inside(self, flag: str, bounds: Bounds) -> str:
-        limits = [
-            (">", bounds.after), (">=", bounds.since), ("<=", bounds.until), ("<", bounds.below),
-        ]  # fmt: skip
-        return " AND ".join(
-            [flag, *(f"e.t {op} {self.parameters.add(at, 'timestamptz')}" for op, at in limits if at is not None)]
-        )
+    def inside(self, flag: str, window: nodes.Window) -> str:
+        bounds = self.bounds(window)
+        limits = {"after": ">", "since": ">=", "until": "<=", "below": "<"}
+        present = [(name, op) for name, op in limits.items() if getattr(bounds, name) is not None]
+        return " AND ".join([flag, *(f"e.t {op} {self.bound(window, name)}" for name, op in present)])
 
     def newest(self, nth: int, inside: str) -> str:
         """The time of the nth newest event inside."""
@@ -319,30 +400,15 @@ class _Compiler:
             [f"{predicate} AS f{index}" for index, predicate in enumerate(self.flags.values())]
             + [f"{key} AS k{index}" for index, key in enumerate(self.keys)]
         )
-        since = "" if self.earliest is None else (
-            f" AND e.occurred_at >= {self.parameters.add(self.earliest, 'timestamptz')}"
-        )  # fmt: skip
+        windows = list(dict.fromkeys(self.windows))
+        since = ""
+        if all(self.bounds(window).earliest is not None for window in windows):
+            earliest = self.parameters.add_late(
+                "earliest", "timestamptz", lambda question: min(question.bounds(window).earliest for window in windows)
+            )
+            since = f" AND e.occurred_at >= {earliest}"
         return (
             f"ev AS (SELECT {self.known.owner} AS person_id, e.occurred_at AS t, {columns} FROM {self.known.events} "
             f"AND e.name = ANY({self.parameters.add(sorted(self.names), 'text[]')}) "
             f"AND e.occurred_at <= {self.now}{since})"
         )
-
-
-def _knowledge(setting: Setting, scope: Scope, parameters: Parameters) -> Knowledge:
-    match scope:
-        case Everyone():
-            person_ids = None
-        case People():
-            person_ids = scope.person_ids
-        case _:
-            assert_never(scope)
-    if setting.known_at is None:
-        return Present(tenant_id=setting.tenant_id, person_ids=person_ids, parameters=parameters)
-    return Past(
-        tenant_id=setting.tenant_id,
-        person_ids=person_ids,
-        as_of=setting.now,
-        known_at=setting.known_at,
-        parameters=parameters,
-    )

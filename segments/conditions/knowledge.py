@@ -6,16 +6,16 @@ is found in the same tables, by leaving out what came later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Protocol
-from uuid import UUID
 
 from segments.conditions.parameters import Parameters
 
 
 class Knowledge(Protocol):
-    """The sources of a statement; `p` is a person, `e` an event."""
+    """The sources of a statement; `p` is a person, `e` an event.
+
+    They are made of placeholders: of the tenant, of the people in scope (None: everybody), of instants.
+    """
 
     owner: str
     """Whose an event is."""
@@ -37,12 +37,13 @@ class Knowledge(Protocol):
 class Present:
     """Everything that we know: facts stand under the person whose they are, current traits in the person's row."""
 
-    def __init__(self, *, tenant_id: UUID, person_ids: Sequence[UUID] | None, parameters: Parameters) -> None:
-        tenant = parameters.add(tenant_id, "uuid")
-        scope = "" if person_ids is None else f" = ANY({parameters.add(list(person_ids), 'uuid[]')})"
+    def __init__(self, *, tenant: str, people: str | None) -> None:
         self.owner = "e.person_id"
-        self.events = f"events_event e WHERE e.tenant_id = {tenant}" + (scope and f" AND e.person_id{scope}")
-        self.people = f"p.tenant_id = {tenant} AND p.merged_into IS NULL" + (scope and f" AND p.person_id{scope}")
+        self.events = f"events_event e WHERE e.tenant_id = {tenant}"
+        self.people = f"p.tenant_id = {tenant} AND p.merged_into IS NULL"
+        if people is not None:
+            self.events += f" AND e.person_id = ANY({people})"
+            self.people += f" AND p.person_id = ANY({people})"
 
     def trait_document(self, name: str) -> str:
         return "coalesce(p.traits_normal, p.traits)"
@@ -57,27 +58,16 @@ class Present:
 class Past:
     """What had happened by `as_of`, as far as we had been told by `known_at`."""
 
-    def __init__(
-        self,
-        *,
-        tenant_id: UUID,
-        person_ids: Sequence[UUID] | None,
-        as_of: datetime,
-        known_at: datetime,
-        parameters: Parameters,
-    ) -> None:
+    def __init__(self, *, tenant: str, people: str | None, as_of: str, known_at: str, parameters: Parameters) -> None:
         self.parameters = parameters
-        self.tenant = parameters.add(tenant_id, "uuid")
-        self.as_of = parameters.add(as_of, "timestamptz")
-        self.known_at = parameters.add(known_at, "timestamptz")
-        self.person_ids = None if person_ids is None else parameters.add(list(person_ids), "uuid[]")
+        self.tenant, self.in_scope, self.as_of, self.known_at = tenant, people, as_of, known_at
         self.names: set[str] = set()
         self.owner = _owner("e")
         self.events = f"events_event e {self._of_whom('e')}"
         self.people = (
             f"p.tenant_id = {self.tenant} AND p.created_at <= {self.known_at} AND p.first_seen_at <= {self.as_of} "
             f"AND (p.merged_at IS NULL OR p.merged_at > {self.known_at})"
-        ) + ("" if self.person_ids is None else f" AND p.person_id = ANY({self.person_ids})")
+        ) + ("" if people is None else f" AND p.person_id = ANY({people})")
 
     def trait_document(self, name: str) -> str:
         self.names.add(name)
@@ -114,14 +104,14 @@ class Past:
             f"LEFT JOIN owners o ON o.person_id = coalesce({fact}.origin_id, {fact}.person_id) "
             f"WHERE {fact}.tenant_id = {self.tenant} AND {fact}.received_at <= {self.known_at}"
         )
-        if self.person_ids is None:
+        if self.in_scope is None:
             return known
         # By now the facts may stand under somebody else.
         standing = (
             f"SELECT coalesce(merged_into, person_id) FROM events_person "
-            f"WHERE tenant_id = {self.tenant} AND person_id = ANY({self.person_ids})"
+            f"WHERE tenant_id = {self.tenant} AND person_id = ANY({self.in_scope})"
         )
-        return f"{known} AND {fact}.person_id IN ({standing}) AND {_owner(fact)} = ANY({self.person_ids})"
+        return f"{known} AND {fact}.person_id IN ({standing}) AND {_owner(fact)} = ANY({self.in_scope})"
 
 
 def _owner(fact: str) -> str:
