@@ -1,74 +1,70 @@
-"""`make bench`: measures beside references, on a database of its own; a figure counts only when its audit passes.
+"""`make bench`: measures beside references, on servers of its own; a figure counts only when its audit passes.
 
 `make bench ONLY=ingest` runs one measure. Results go to benchmarks/results.json and benchmarks/README.md.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import platform
+import shutil
+import signal
 import sys
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-HERE = Path(__file__).parent
+ROOT = Path(__file__).resolve().parents[1]
+STATE = Path(os.environ.get("NUNCHI_STATE_DIR") or ROOT / "var") / "bench"
+# Never on the database or the broker of an installation: their workers would take the benchmarks' work.
+for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "NUNCHI_BROKER_URL", "NUNCHI_SECRET_KEY"):
+    os.environ.pop(name, None)
+os.environ["NUNCHI_STATE_DIR"] = str(STATE)
+os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
+os.environ.setdefault("NUNCHI_LOG_LEVEL", "WARNING")
 
 
 def main() -> int:
-    from config import embedded
-
-    with embedded.running():
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that everything is removed
+        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+    with _own_servers() as is_ours:
+        if not is_ours:
+            print("Another run of the benchmarks is under way here.", file=sys.stderr)
+            return 2
         django.setup()
-        from django.db import connection
-
-        from benchmarks.measures import MEASURES, Figure
+        from benchmarks.measures import MEASURES
+        from benchmarks.running import run
 
         only = os.environ.get("ONLY", "")
-        if only and only not in MEASURES:
-            print(f"There is no measure “{only}”. There are: {', '.join(MEASURES)}.", file=sys.stderr)
+        chosen = [measure for measure in MEASURES if only in ("", *measure.figures)]
+        if not chosen:
+            known = ", ".join(figure for measure in MEASURES for figure in measure.figures)
+            print(f"There is no measure “{only}”. There are: {known}.", file=sys.stderr)
             return 2
-        former = connection.settings_dict["NAME"]
-        connection.settings_dict["TEST"]["NAME"] = "bench_nunchi"
-        connection.creation.create_test_db(verbosity=0, autoclobber=True)
-        figures: list[Figure] = []
+        return run(chosen)
+
+
+@contextmanager
+def _own_servers() -> Iterator[bool]:
+    """A Postgres and a Valkey for this run, removed with all their data unless KEEP is set; False if one has them."""
+    from config import embedded
+    from config.embedded.locks import FileLock
+    from config.embedded.state import read_or_create_state
+
+    STATE.mkdir(parents=True, exist_ok=True, mode=0o711)
+    with FileLock(STATE / "run.lock") as lock:
+        if not lock.try_exclusive():
+            yield False
+            return
+        home = Path(read_or_create_state(state_dir=STATE).home)
         try:
-            for name, measure in MEASURES.items():
-                if only in ("", name):
-                    print(f"{name} …", flush=True)
-                    for figure in measure():
-                        print(f"  {figure.name}: {figure.value:,} {figure.unit} (reference {figure.reference_value:,})")
-                        figures.append(figure)
+            with embedded.running(STATE):
+                yield True
         finally:
-            connection.creation.destroy_test_db(former, verbosity=0)
-    write([asdict(figure) for figure in figures])
-    return 0
-
-
-def write(figures: list[dict[str, object]]) -> None:
-    """Replace the figures that were measured, keep the others, render the page."""
-    path = HERE / "results.json"
-    known = {row["name"]: row for row in (json.loads(path.read_text()) if path.exists() else [])}
-    known |= {row["name"]: row for row in figures}
-    path.write_text(json.dumps(list(known.values()), indent=2, ensure_ascii=False) + "\n")
-    lines = [
-        "# Benchmarks",
-        "",
-        f"Machine of the last run: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
-        "embedded PostgreSQL with fsync on. `make bench` measures anew.",
-        "",
-        "| measure | value | reference | its value | ratio | conditions |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in known.values():
-        lines.append(
-            f"| {row['name']} | {row['value']:,} {row['unit']} | {row['reference']} | {row['reference_value']:,} "
-            f"| {row['ratio']} | {row['conditions']} |"
-        )
-    (HERE / "README.md").write_text("\n".join(lines) + "\n")
+            if not os.environ.get("KEEP"):
+                shutil.rmtree(home, ignore_errors=True)
+                shutil.rmtree(STATE, ignore_errors=True)
 
 
 if __name__ == "__main__":
