@@ -84,8 +84,8 @@ def _fill(people: int) -> None:
         tell("receipts")
         with _without_indexes(cursor, "events_receipt"):
             cursor.execute(
-                "INSERT INTO events_receipt (tenant_id, event_id, received_at) "
-                "SELECT tenant_id, event_id, received_at FROM events_event"
+                "INSERT INTO events_receipt (tenant_id, event_id, received_at, occurred_at) "
+                "SELECT tenant_id, event_id, received_at, occurred_at FROM events_event"
             )
         tell("people")
         with _without_indexes(cursor, "events_person"):
