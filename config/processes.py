@@ -1,30 +1,42 @@
-"""The processes of one installation on one machine: started together, watched, stopped together."""
+"""The processes of one installation on one machine: started together, kept running, stopped together."""
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.connection
 import os
 import shlex
 import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import IO, Any
 
 from django.conf import settings
 from django.db import connections
 from honcho.manager import Manager
+from honcho.printer import Printer
 from honcho.process import Process
 
 from config import embedded
 
 # Long enough for a worker to finish a short task; a longer one is delivered again after the next start.
 STOP_SECONDS = 20
+# A program that ends by itself is started again: after this pause, and twice as long each time it ends again before it
+# has run for STEADY_SECONDS. After so many times in a row something else is wrong than bad luck.
+PAUSE_SECONDS = 0.5
+STEADY_SECONDS = 30
+MOST_FAILURES = 5
 WEB_WORKERS = 2
 LIVE_QUEUE = "live"
 # Celery tells root at length, and per worker, what `manage.py up` has told already.
@@ -61,8 +73,9 @@ def standard_programs() -> list[Program]:
 
 
 def serve(*, programs: list[Program], on_ready: Callable[[], int | None] | None = None) -> int:
-    """Run the programs until a signal asks to stop, or until one of them ends; returns an exit code.
+    """Run the programs until a signal asks to stop; returns an exit code.
 
+    One that ends by itself is started again, unless it keeps ending: then everything is stopped.
     `on_ready` is called once, in a thread, when `/readyz` answers 200. An integer that it returns stops
     everything and becomes the exit code; an exception does so with 1. Callers hold `embedded.running()`.
     Raises PortTakenError.
@@ -138,12 +151,15 @@ def _require_free_port() -> None:
 
 
 class _Manager(Manager):
-    """Honcho's manager, with a readiness call, a time to stop in, and servers that are started again."""
+    """Honcho's manager, with a readiness call, a time to stop in, and programs and servers that are started again."""
+
+    _terminating = False
 
     def __init__(self, on_ready: Callable[[], int | None] | None) -> None:
-        super().__init__()
-        self._process_ctor = _Watched
-        self._procmgr = _Signals()
+        super().__init__(_Printer(sys.stdout))
+        # Watchers wait for the end of this pipe: it comes when we close it, and when we die.
+        orders, self._lifeline = multiprocessing.Pipe(duplex=False)
+        self._process_ctor = partial(_Watched, orders, self._lifeline)
         self._on_ready = on_ready
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_servers, daemon=True)
@@ -165,46 +181,25 @@ class _Manager(Manager):
         return self._exit_code
 
     def _start(self) -> None:
-        # Until every process number has arrived, honcho could not pass a signal on: it waits.
-        early: list[int] = []
-        handlers = {
-            number: signal.signal(number, lambda received, _frame: early.append(received))
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
         super()._start()
-        later = []
-        while not self._all_started():
-            message = self.events.get()
-            if message.type == "start":
-                self._processes[message.name]["pid"] = message.data["pid"]
-            else:
-                later.append(message)
-        for message in later:
-            self.events.put(message)
-        for caught, handler in handlers.items():
-            signal.signal(caught, handler)
         # Threads begin after the forks, which would copy their locks in any state.
         threading.Thread(target=self._await_readiness, daemon=True).start()
         self._keeper.start()
-        if early:
-            signal.raise_signal(early[0])
 
     def terminate(self) -> None:
         if self._terminating:
             return
+        self._terminating = True
         ended = {name: found["returncode"] for name, found in self._processes.items() if "returncode" in found}
         if ended and not self._closing.is_set():
             name, code = next(iter(ended.items()))
             self._exit_code = code if code > 0 else 1  # none of them should end, not even with success
-            self._system_print(f"{name} ended by itself (code {code}); stopping everything.\n")
+            self._system_print(f"{name} keeps ending; stopping everything.\n")
         self._closing.set()
-        super().terminate()
-        force = threading.Timer(STOP_SECONDS, super().kill)
-        force.daemon = True
-        force.start()
+        self._lifeline.close()
 
     def kill(self) -> None:
-        """Honcho kills five seconds after the first stop, which is too soon; `terminate` has a timer."""
+        """Honcho kills five seconds after the first stop, which is too soon; the watchers do it in time."""
 
     def _await_readiness(self) -> None:
         host, port = _local_address()
@@ -236,33 +231,79 @@ class _Manager(Manager):
                 self._system_print(f"{error}\n")
 
 
+class _Printer(Printer):
+    """Output that cannot be written, as on a full disk, is lost; the programs go on."""
+
+    def write(self, message: Any) -> None:
+        with suppress(OSError):
+            super().write(message)
+
+
 class _Watched(Process):
-    """A program that is stopped when its supervisor is killed, so that none is left behind."""
+    """Starts a program, again if it ends, and stops it when the supervisor says so or is no more."""
+
+    _child: Any = None
+
+    def __init__(self, orders: Connection, lifeline: Connection, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._orders, self._lifeline = orders, lifeline
 
     def run(self, events: Any = None, ignore_signals: bool = False) -> None:
-        threading.Thread(target=self._follow, args=(os.getppid(),), daemon=True).start()
-        super().run(events, ignore_signals)
+        self._events = events
+        self._lifeline.close()  # our copy: the supervisor's alone keeps the pipe open
+        # Handled rather than ignored: what is ignored here would be ignored by the program as well.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        self._lock, self._over = threading.Lock(), threading.Event()
+        threading.Thread(target=self._follow, daemon=True).start()
+        failures = 0
+        while True:
+            began = time.monotonic()
+            code = self._run_once()
+            failures = 1 if time.monotonic() - began > STEADY_SECONDS else failures + 1
+            if self._over.is_set() or failures == MOST_FAILURES:
+                break
+            pause = PAUSE_SECONDS * 2 ** (failures - 1)
+            self._send_message(f"ended by itself (code {code}); starting it again in {pause:.1f} s\n".encode())
+            if self._over.wait(pause):
+                break
+        self._send_message({"returncode": code}, type="stop")
 
-    def _follow(self, parent: int) -> None:
-        pause = threading.Event()
-        while os.getppid() == parent:
-            pause.wait(1)
+    def _run_once(self) -> int:
+        """Run the program to its end; returns its code."""
+        with self._lock:
+            if self._child is not None and self._over.is_set():
+                return int(self._child.returncode)
+            self._child = child = self._child_ctor(self.cmd, env=self.env, cwd=self.cwd)
+        self._send_message({"pid": child.pid}, type="start")
+        reader = threading.Thread(target=self._pass_on, args=(child.stdout,), daemon=True)
+        reader.start()
+        code = int(child.wait())
+        # What it left behind would hold its port, or work on beside its successor.
+        _kill_group(child.pid)
+        reader.join(timeout=5)
+        return code
+
+    def _pass_on(self, output: IO[bytes]) -> None:
+        with output:
+            for line in output:
+                self._send_message(line)
+
+    def _follow(self) -> None:
+        multiprocessing.connection.wait([self._orders])
+        with self._lock:
+            self._over.set()
         if self._child is not None:
-            _Signals().terminate(self._child.pid)
-            pause.wait(STOP_SECONDS)
-            _Signals().kill(self._child.pid)
+            self._child.terminate()  # the main process ends its children
+            try:
+                self._child.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                _kill_group(self._child.pid)
 
 
-class _Signals:
-    """How a program is stopped: its main process is asked, and ends its children; or all are killed."""
-
-    def terminate(self, pid: int) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-
-    def kill(self, pid: int) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+def _kill_group(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _get(url: str) -> str:
