@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test lint bench proof clean
+.PHONY: help demo up audit test lint bench proof clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +29,9 @@ demo: $(RUNTIME) ## Show Nunchi with sample data in a browser; with CHECK=1, try
 
 up: $(RUNTIME) ## Run Nunchi on this machine: web server, workers, scheduler, and a database if none is set.
 	@$(BIN)/python manage.py up $(ARGS)
+
+audit: $(RUNTIME) ## Check that nothing here is lost, doubled, late or leaking; ARGS="--all" looks at everybody.
+	@$(BIN)/python manage.py audit $(ARGS)
 
 test: $(DEVELOPMENT) ## Run the tests; choose some with ARGS="tests/config -x".
 	@$(BIN)/python -m pytest -rsfE $(ARGS)
