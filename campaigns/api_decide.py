@@ -99,7 +99,7 @@ class ErrorSchema(serializers.Serializer[Any]):
     fields = serializers.DictField(required=False)  # type: ignore[assignment]
 
 
-_ERRORS = {400: ErrorSchema, 401: ErrorSchema, 403: ErrorSchema, 413: ErrorSchema}
+_ERRORS = dict.fromkeys((400, 401, 403, 413, 429), ErrorSchema)
 
 
 class ScopedView(WriteKeyView):

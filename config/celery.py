@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 from django.conf import settings
+from kombu.transport.redis import Channel
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# A worker that loses Redis while it holds a message dies of trying to give it back, or to acknowledge it later (celery
+# and kombu 5.7). So it acknowledges what it begins and gives nothing back: a nudge carries no fact, and what a worker
+# leaves undone the sweeps find.
+Channel.do_restore = False
 
 app = Celery("nunchi")
 app.conf.update(
@@ -15,8 +22,7 @@ app.conf.update(
     result_backend=None,
     task_ignore_result=True,
     task_default_queue="default",
-    task_acks_late=True,
-    task_reject_on_worker_lost=True,
+    task_acks_late=False,
     worker_prefetch_multiplier=1,
     task_time_limit=600,
     broker_connection_retry_on_startup=True,
@@ -31,12 +37,15 @@ app.conf.update(
     worker_hijack_root_logger=False,
     task_routes={
         "segments.drain": {"queue": "live"},
+        "segments.sweep_due": {"queue": "live"},
         "segments.sweep": {"queue": "live"},
         "segments.recompute": {"queue": "default"},
     },
     beat_schedule={
         "segments-sweep": {"task": "segments.sweep", "schedule": 1.0, "options": {"expires": 5}},
         "events-partitions": {"task": "events.make_partitions", "schedule": 3600.0},
+        "events-retention": {"task": "events.apply_retention", "schedule": crontab(hour="3", minute="30")},
+        "tenants-counts": {"task": "tenants.keep_counts", "schedule": 60.0, "options": {"expires": 60}},
     },
 )
 app.autodiscover_tasks()

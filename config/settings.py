@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 from pathlib import Path
 from typing import Any
 
-from environs import Env
+import limits
+from environs import Env, EnvError
 from psycopg.conninfo import conninfo_to_dict
 
 from config import embedded
 
 env = Env()
+
+
+@env.parser_for("rate")
+def _rate(text: str) -> limits.RateLimitItem | None:
+    try:
+        return limits.parse(text) if text else None
+    except ValueError:
+        raise EnvError(f"{text!r} is no rate such as 600/minute") from None
+
+
+@env.parser_for("networks")
+def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    try:
+        return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise EnvError(str(error)) from None
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- the installation -------------------------------------------------------------------------
@@ -45,6 +65,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("NUNCHI_CSRF_TRUSTED_ORIGINS", [])
 _HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("NUNCHI_BEHIND_PROXY", False) else None
+TRUSTED_PROXIES = env.networks("NUNCHI_TRUSTED_PROXIES", "")
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
@@ -168,7 +189,11 @@ CACHES = {
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "nunchi",
         "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
-    }
+    },
+    "process": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
 }
 
 # --- people who sign in -----------------------------------------------------------------------------
@@ -205,6 +230,12 @@ DEFAULT_FROM_EMAIL = env.str("NUNCHI_FROM_EMAIL", "nunchi@localhost")
 MAX_ITEM_BYTES = env.int("NUNCHI_MAX_ITEM_BYTES", 128 * 1024)
 MAX_BATCH_BYTES = env.int("NUNCHI_MAX_BATCH_BYTES", 5 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
+
+# --- limits -------------------------------------------------------------------------------------------
+KEY_REQUEST_LIMIT = env.rate("NUNCHI_KEY_REQUEST_LIMIT", "180000/minute")
+KEY_ITEM_LIMIT = env.rate("NUNCHI_KEY_ITEM_LIMIT", "6000000/minute")
+ADDRESS_REQUEST_LIMIT = env.rate("NUNCHI_ADDRESS_REQUEST_LIMIT", "120000/minute")
+UNKNOWN_KEY_LIMIT = env.rate("NUNCHI_UNKNOWN_KEY_LIMIT", "600/minute")
 
 # --- API ------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

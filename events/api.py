@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -15,14 +16,16 @@ from rest_framework.response import Response
 from events.gateway import OpenView, WriteKeyView, unreadable
 from events.ingestion import ingest
 from events.parsing import Parsed, UnreadableBody, parse_batch, parse_single
-from tenants.api import key_from_header
+from tenants.api import key_from_header, look_up_key
 from tenants.errors import APIError
-from tenants.keys import Caller, find_caller
+from tenants.keys import Caller
+from tenants.quotas import check_quotas, count_stored
+from tenants.rate_limits import admit
 
 _ANSWER = extend_schema(
     tags=["ingestion"],
     request=OpenApiTypes.OBJECT,
-    responses={200: OpenApiTypes.OBJECT, 400: OpenApiTypes.OBJECT, 401: OpenApiTypes.OBJECT, 413: OpenApiTypes.OBJECT},
+    responses=dict.fromkeys((200, 400, 401, 413, 429), OpenApiTypes.OBJECT),
 )
 
 
@@ -42,13 +45,19 @@ class IngestionView(WriteKeyView):
     def key_in_body(self) -> str | None:
         return self.parsed.write_key
 
+    def count_items(self) -> int:
+        return len(self.parsed.items) + len(self.parsed.rejections) if self.request.method == "POST" else 0
+
     def ingest(self) -> Response:
+        now = datetime.now(UTC)
+        check_quotas(self.caller, items=len(self.parsed.items), now=now)
         outcome = ingest(
             tenant_id=self.caller.tenant_id,
             items=self.parsed.items,
             rejections=self.parsed.rejections,
             is_server=self.caller.is_server,
         )
+        count_stored(tenant_id=self.caller.tenant_id, items=outcome.stored, now=now)
         rejected = [
             {"index": rejection.index, "code": rejection.code, "message": rejection.message}
             for rejection in outcome.rejections
@@ -96,7 +105,7 @@ class SettingsView(OpenView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, key: str) -> Response:
-        _known_caller(key)
+        _known_caller(key, request)
         host = request.get_host()
         return Response(
             {
@@ -128,7 +137,7 @@ class SourceConfigView(OpenView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
         key = key_from_header(request) or request.GET.get("writeKey", "")
-        caller = _known_caller(key)
+        caller = _known_caller(key, request)
         updated_at = timezone.now().isoformat()
         return Response(
             {
@@ -150,10 +159,11 @@ class SourceConfigView(OpenView):
         )
 
 
-def _known_caller(key: str | None) -> Caller:
-    caller = find_caller(key) if key and "\x00" not in key else None
+def _known_caller(key: str | None, request: Request) -> Caller:
+    caller = look_up_key(key, request=request)
     if caller is None:
         raise APIError(status_code=404, code="unknown_key", message="Unknown, expired or revoked key.")
+    admit(caller, request=request)
     return caller
 
 

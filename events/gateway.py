@@ -29,6 +29,7 @@ from tenants.api import authenticate_key, key_from_header
 from tenants.errors import APIError, error_body
 from tenants.keys import Caller
 from tenants.models import Tenant
+from tenants.rate_limits import admit
 from tenants.scope import tenant_scope
 
 log = structlog.get_logger(__name__)
@@ -101,7 +102,7 @@ class OpenView(APIView):
 
 
 class WriteKeyView(OpenView):
-    """A view for apps: reads the body, knows the caller, refuses foreign origins.
+    """A view for apps: reads the body, knows the caller, refuses too many calls and foreign origins.
 
     Handlers use `self.caller`, `self.body` or `self.document`, and `self.tenant_settings`. With `opens_scope` they run
     inside the tenant's scope, and an error rolls everything back.
@@ -124,7 +125,8 @@ class WriteKeyView(OpenView):
         if request.method == "OPTIONS":
             return
         self.body = read_body(request._request)
-        self.caller = authenticate_key(key_from_header(request) or self.key_in_body())
+        self.caller = authenticate_key(key_from_header(request) or self.key_in_body(), request=request)
+        admit(self.caller, request=request, items=self.count_items())
         if self.opens_scope:
             self._scopes.enter_context(tenant_scope(self.caller.tenant_id))
             self._scoped = True
@@ -140,6 +142,10 @@ class WriteKeyView(OpenView):
         """The write key that the body names."""
         key = self.document.get("writeKey")
         return key if isinstance(key, str) else None
+
+    def count_items(self) -> int:
+        """How many items the body brings to be stored."""
+        return 0
 
     @cached_property
     def document(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Digesting: the people with news and the people who came due, batch by batch, until none is left."""
+"""Digesting: the people with news and the people who came due, batch by batch, the longest waiting first."""
 
 from __future__ import annotations
 
@@ -15,13 +15,25 @@ BATCH = 500
 
 
 def drain(*, tenant_id: UUID, batches: int = 1000) -> int:
-    """Evaluate the touched people of a tenant; returns how many; opens a scope a batch."""
+    """Evaluate the touched people of a tenant, so many batches at most; returns how many; opens a scope a batch."""
     return _in_batches(tenant_id, find_touched, MembershipChange.Reason.FACTS, batches)
 
 
 def sweep_due(*, tenant_id: UUID, batches: int = 20) -> int:
-    """Evaluate the people who came due; bounded, so that tenants take turns; returns how many."""
+    """Evaluate the people who came due, likewise."""
     return _in_batches(tenant_id, find_due, MembershipChange.Reason.TIME, batches)
+
+
+def is_anybody_touched(*, tenant_id: UUID) -> bool:
+    """Whether a drain would find anybody; opens a scope."""
+    with tenant_scope(tenant_id):
+        return bool(find_touched(limit=1))
+
+
+def is_anybody_due(*, tenant_id: UUID) -> bool:
+    """Whether a sweep would find anybody; opens a scope."""
+    with tenant_scope(tenant_id):
+        return bool(find_due(limit=1))
 
 
 def tenants_with_work() -> list[UUID]:

@@ -25,10 +25,17 @@ for model in (Group, EmailAddress, Authenticator):
 
 @admin.register(Tenant)
 class TenantAdmin(TenantModelAdmin):
-    """The tenant of the scope alone; tenants are made by `manage.py create_tenant`."""
+    """The tenant of the scope alone; tenants are made by `manage.py create_tenant`.
+
+    Quotas are the installation's to set: by its superusers here, or by `manage.py set_quotas`.
+    """
 
     form = WorkspaceForm  # type: ignore[assignment]
+    fields: ClassVar = [*WorkspaceForm.Meta.fields, "daily_quota", "monthly_quota"]
     list_display: ClassVar = ["name", "time_zone", "locale", "created_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if request.user.is_superuser else ["daily_quota", "monthly_quota"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

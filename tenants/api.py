@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from tenants.errors import APIError
 from tenants.keys import Caller, find_caller
+from tenants.rate_limits import admit, check_guesses, note_key
 from tenants.scope import tenant_scope
 
 
@@ -33,9 +34,19 @@ def key_from_header(request: HttpRequest | Request) -> str | None:
     return None
 
 
-def authenticate_key(text: str | None) -> Caller:
-    """The caller of a key; raises APIError 401 in the one shape."""
-    caller = find_caller(text) if text and "\x00" not in text else None
+def look_up_key(text: str | None, *, request: HttpRequest | Request) -> Caller | None:
+    """The caller of a key, if there is one; raises APIError 429 for an address that has tried too many."""
+    if not text or "\x00" in text:
+        return None
+    check_guesses(key=text, request=request)
+    caller = find_caller(text)
+    note_key(key=text, request=request, is_known=caller is not None)
+    return caller
+
+
+def authenticate_key(text: str | None, *, request: HttpRequest | Request) -> Caller:
+    """The caller of a key; raises APIError 401 or 429 in the one shape."""
+    caller = look_up_key(text, request=request)
     if caller is None:
         message = "Unknown, expired or revoked key." if text else "A key is needed: Authorization: Basic base64(key:)."
         raise APIError(status_code=401, code="unknown_key", message=message)
@@ -46,7 +57,11 @@ def authenticate_key(text: str | None) -> Caller:
 class KeyAuthentication(authentication.BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[None, Caller] | None:
         text = key_from_header(request)
-        return (None, authenticate_key(text)) if text is not None else None
+        if text is None:
+            return None
+        caller = authenticate_key(text, request=request)
+        admit(caller, request=request)
+        return None, caller
 
     def authenticate_header(self, request: Request) -> str:
         return 'Basic realm="Nunchi"'

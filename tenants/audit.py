@@ -5,14 +5,13 @@ Entries are written in the transaction of the change itself: either both happen 
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any, TypedDict
 
-from django.conf import settings
 from django.db import models
 from django.http import HttpRequest
 from rest_framework.request import Request
 
+from tenants.addresses import client_address
 from tenants.keys import Caller
 from tenants.models import APIKey, AuditEntry, User
 from tenants.scope import current_tenant_id
@@ -66,17 +65,6 @@ def difference(*, before: dict[str, Any], after: dict[str, Any]) -> dict[str, An
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     }
-
-
-def client_address(request: HttpRequest | Request) -> str | None:
-    """The client's IP address; behind a proxy the last one that the proxy has added."""
-    address = request.META.get("REMOTE_ADDR", "")
-    if settings.SECURE_PROXY_SSL_HEADER:
-        address = request.META.get("HTTP_X_FORWARDED_FOR", address).rpartition(",")[2].strip()
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return None
 
 
 def _name_of(actor: User | Caller | None) -> str:

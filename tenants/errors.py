@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Any
 
 import structlog
@@ -17,12 +19,28 @@ log = structlog.get_logger(__name__)
 class APIError(exceptions.APIException):
     """An error that the API answers with its own status, code and message."""
 
-    def __init__(self, *, status_code: int, code: str, message: str, fields: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        status_code: int,
+        code: str,
+        message: str,
+        fields: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(message, code)
         self.status_code = status_code
         self.code = code
         self.message = message
         self.fields = fields
+        self.headers = headers or {}
+
+
+def too_many(*, code: str, message: str, seconds: float) -> APIError:
+    """The answer 429 to who may ask again in so many seconds."""
+    wait = max(1, math.ceil(seconds))
+    headers = {"Retry-After": str(wait), "X-RateLimit-Reset": str(math.ceil(time.time() + wait))}
+    return APIError(status_code=429, code=code, message=message, headers=headers)
 
 
 def error_body(code: str, message: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -35,6 +53,7 @@ def api_exception_handler(exc: Exception, context: dict[str, Any]) -> Response |
     match exc:
         case APIError():
             code, body = exc.status_code, error_body(exc.code, exc.message, exc.fields)
+            headers |= exc.headers
         case Http404():
             code, body = status.HTTP_404_NOT_FOUND, error_body("not_found", "There is no such object.")
         case PermissionDenied():

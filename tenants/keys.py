@@ -18,11 +18,13 @@ PREFIXES = {APIKey.Kind.WRITE: "wk_", APIKey.Kind.SERVER: "sk_"}
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a valid key speaks for."""
+    """Who a valid key speaks for, and how many items a day and a month their apps may send (None: any number)."""
 
     tenant_id: UUID
     key_id: UUID
     kind: str
+    daily_quota: int | None = None
+    monthly_quota: int | None = None
 
     @property
     def is_server(self) -> bool:
@@ -64,6 +66,8 @@ def key_hash(text: str) -> bytes:
 def find_caller(text: str) -> Caller | None:
     """The caller of a live key, through the look-up function (there is no tenant yet, so no scope)."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tenant_id, key_id, kind FROM api_key_lookup(%s)", [key_hash(text)])
+        cursor.execute(
+            "SELECT tenant_id, key_id, kind, daily_quota, monthly_quota FROM api_key_lookup(%s)", [key_hash(text)]
+        )
         row = cursor.fetchone()
     return Caller(*row) if row else None

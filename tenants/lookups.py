@@ -1,4 +1,4 @@
-"""The questions that precede a tenant, as SECURITY DEFINER functions that return ids only."""
+"""The questions that precede a tenant, as SECURITY DEFINER functions that return ids and what a key may do."""
 
 from __future__ import annotations
 

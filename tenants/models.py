@@ -104,6 +104,12 @@ class Tenant(models.Model):
         help_text=_("Its clock can be moved forward; chosen when the workspace is made."),
     )
     clock_offset = models.DurationField(default=timedelta(0), editable=False)
+    daily_quota = models.PositiveBigIntegerField(
+        _("items a day"), null=True, blank=True, help_text=_("What its apps may send from midnight UTC on. Empty: any.")
+    )
+    monthly_quota = models.PositiveBigIntegerField(
+        _("items a month"), null=True, blank=True, help_text=_("From the first of the month on, UTC. Empty: any.")
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[SelfManager] = SelfManager()
@@ -185,6 +191,22 @@ class APIKey(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class DailyUse(TenantModel):
+    """How many items of a tenant's apps were stored on a day (UTC)."""
+
+    day = models.DateField()
+    items = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "day"], name="use_once_a_day"),
+            TenantIsolation(name="daily_use_isolation", privileges=("SELECT", "INSERT", "UPDATE")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.items}"
 
 
 class AuditEntry(TenantModel):

@@ -154,7 +154,7 @@ NOT_FOUND = OpenApiExample(
 
 def answers(success: Mapping[int, Any], *more: int) -> dict[int, Any]:
     """The answers of an endpoint for the schema: what it returns, and the errors that any of them may give."""
-    return {**success, **dict.fromkeys((400, 401, 403, 503, *more), ErrorOutput)}
+    return {**success, **dict.fromkeys((400, 401, 403, 429, 503, *more), ErrorOutput)}
 
 
 def refused(fields: Mapping[str, Iterable[ProblemLike]], *, message: str = "Some values are not valid.") -> APIError:

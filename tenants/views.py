@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,7 @@ from tenants.invitations import may_show_link, password_link, send_invitation
 from tenants.keys import create_key, revoke_key, rotate_key
 from tenants.members import add_member, change_role, remove_member
 from tenants.models import APIKey, AuditEntry, Member, Tenant
+from tenants.quotas import find_use
 
 ENTRIES_A_PAGE = 50
 _get_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -61,7 +62,8 @@ def workspace(request: HttpRequest) -> HttpResponse:
     if not may_change:
         for field in form.fields.values():
             field.disabled = True
-    return _render(request, "workspace", {"form": form, "may_change": may_change})
+    use = find_use(datetime.now(UTC))
+    return _render(request, "workspace", {"form": form, "may_change": may_change, "use": use})
 
 
 @require_safe

@@ -39,6 +39,29 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+@pytest.fixture(autouse=True)
+def _forgetful() -> Iterator[None]:
+    """No test meets what this process remembers of another: that Redis was away, who sent unknown keys."""
+    yield
+    from django.core.cache import caches
+
+    from events import nudges
+    from tenants import quick_redis
+
+    nudges.resume()
+    quick_redis.breaker.reset()
+    caches["process"].clear()
+
+
+@pytest.fixture
+def redis_of_our_own(tmp_path: Path, settings: Any) -> Iterator[Any]:
+    """Cache and queue at a Valkey that a test may stop, and whose queues hold its own tasks alone."""
+    from tests.workers import own_redis
+
+    with own_redis(state_dir=tmp_path / "redis", settings=settings) as valkey:
+        yield valkey
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     path = find_chromium()

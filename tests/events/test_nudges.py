@@ -45,3 +45,16 @@ def test_nudge__while_redis_is_away__fails_once_and_then_waits(settings: Any, ur
     assert nudges.nudge(TASK, tenant_id=uuid4()) is False
     nudges.resume()
     assert nudges.nudge(TASK, tenant_id=uuid4()) is False
+
+
+def test_nudge__of_what_is_queued_already__ends_the_caution_after_a_failure(settings: Any) -> None:
+    """Planted bug: after one failure each nudge that found its task queued began another pause (seen to fail)."""
+    tenant_id, alive = uuid4(), settings.REDIS_URL
+    nudges.nudge(TASK, tenant_id=tenant_id)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    nudges.nudge(TASK, tenant_id=uuid4())
+    settings.REDIS_URL = alive
+    nudges.breaker.paused_until = 0.001  # the pause is over
+
+    assert nudges.nudge(TASK, tenant_id=tenant_id) is False
+    assert nudges.nudge(TASK, tenant_id=uuid4()) is True

@@ -8,9 +8,7 @@ import pytest
 
 from events.models import Person
 from segments.definitions import save_segment
-from segments.draining import drain
 from segments.models import Membership
-from segments.tasks import sweep
 from tests.conftest import Company
 from tests.segments.people import does, meet, settle
 
@@ -48,25 +46,3 @@ def test_segments__more_parts_than_a_statement_has_columns__are_evaluated_in_por
         (who, saved[2].pk)
     ]
     assert not Person.objects.filter(touched_at__isnull=False).exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_sweep__one_tenant_fails__the_others_are_digested(
-    acme: Company, globex: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from django.db import OperationalError
-
-    for company in (acme, globex):
-        with company.scope():
-            meet(company, "anna")
-
-    def failing(*, tenant_id: Any, batches: int) -> int:
-        if tenant_id == acme.tenant.pk:
-            raise OperationalError("out of order")
-        return drain(tenant_id=tenant_id, batches=batches)
-
-    monkeypatch.setattr("segments.tasks.drain", failing)
-    sweep()
-
-    with globex.scope():
-        assert not Person.objects.filter(touched_at__isnull=False).exists()

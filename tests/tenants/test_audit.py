@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.test import RequestFactory
 
-from tenants.audit import by, client_address, difference, record
+from tenants.audit import by, difference, record
 from tenants.keys import find_caller
 from tenants.models import APIKey, AuditEntry
 from tenants.scope import OutsideTenantScope
@@ -45,18 +45,6 @@ def test_record__in_a_transaction_that_fails__is_undone_with_the_change(acme: Co
 
     with acme.scope():
         assert not AuditEntry.objects.exists()
-
-
-def test_client_address__behind_a_proxy__is_what_the_proxy_added(rf: RequestFactory, settings: object) -> None:
-    request = rf.get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="1.1.1.1, 203.0.113.9")
-
-    assert client_address(request) == "10.0.0.1"
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # type: ignore[attr-defined]
-    assert client_address(request) == "203.0.113.9"
-
-
-def test_client_address__nonsense__is_unknown(rf: RequestFactory) -> None:
-    assert client_address(rf.get("/", REMOTE_ADDR="")) is None
 
 
 def test_difference__of_two_states__holds_what_changed() -> None:
