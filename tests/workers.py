@@ -10,6 +10,7 @@ from queue import Empty
 from typing import Any
 
 from celery import current_app
+from kombu import pools
 
 from config import embedded
 from config.embedded.account import open_home
@@ -36,7 +37,7 @@ def own_redis(*, state_dir: Path, settings: Any) -> Iterator[Valkey]:
 
 
 def _use_broker(url: str) -> None:
-    current_app.pool.force_close_all()
+    pools.reset()  # they are known by their address, so a closed one would be found again
     current_app.conf.broker_url = url
     current_app._pool = current_app.amqp._producer_pool = None
 
