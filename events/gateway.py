@@ -25,6 +25,7 @@ from rest_framework.views import APIView
 
 from events.cors import ALLOWED_HEADERS, PREFLIGHT_SECONDS, let_read
 from events.parsing import UnreadableBody, parse_document
+from events.persistence import attempts, is_lost_race
 from tenants.api import authenticate_key, key_from_header
 from tenants.errors import APIError, error_body
 from tenants.keys import Caller
@@ -105,7 +106,7 @@ class WriteKeyView(OpenView):
     """A view for apps: reads the body, knows the caller, refuses too many calls and foreign origins.
 
     Handlers use `self.caller`, `self.body` or `self.document`, and `self.tenant_settings`. With `opens_scope` they run
-    inside the tenant's scope, and an error rolls everything back.
+    inside the tenant's scope, an error rolls everything back, and a lost race begins again.
     """
 
     opens_scope: ClassVar[bool] = False
@@ -113,12 +114,19 @@ class WriteKeyView(OpenView):
     body: bytes
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        self._scoped = False
-        with ExitStack() as self._scopes:
-            response = super().dispatch(request, *args, **kwargs)
-            if self._scoped and getattr(response, "exception", False):
-                transaction.set_rollback(True)
+        for _ in attempts():
+            self._scoped = self._has_lost_race = False
+            with ExitStack() as self._scopes:
+                response = super().dispatch(request, *args, **kwargs)
+                if self._scoped and getattr(response, "exception", False):
+                    transaction.set_rollback(True)
+            if not (self._scoped and self._has_lost_race):
+                break
         return response
+
+    def handle_exception(self, exc: Exception) -> Response:
+        self._has_lost_race = is_lost_race(exc)
+        return super().handle_exception(exc)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

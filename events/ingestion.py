@@ -6,17 +6,14 @@ people by id; whoever loses a race all the same begins again.
 
 from __future__ import annotations
 
-import random
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 from uuid import UUID
 
-import structlog
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import transaction
 
 from events.arrays import Instants, Texts, UUIDs
 from events.clock import occurrences
@@ -26,19 +23,13 @@ from events.merging import merge_people
 from events.models import Event, event_key
 from events.nudges import nudge
 from events.parsing import Rejection
-from events.partitions import make_partitions
-from events.people import Asked, Key, PeopleChanged, ask, attribute, lock, look
+from events.people import Asked, Key, ask, attribute, lock, look
+from events.persistence import persistently
 from events.rejections import log_rejections
 from events.signatures import refuse_unsigned
 from events.statements import run
 from events.traits import MAX_TRAITS, Change, record_changes
 from tenants.scope import tenant_scope
-
-log = structlog.get_logger(__name__)
-T = TypeVar("T")
-
-ATTEMPTS = 5
-_DEADLOCK, _SERIALISATION, _NO_PARTITION = "40P01", "40001", "23514"
 
 # Libraries that run on servers: `context.library.name`.
 SERVER_LIBRARIES = frozenset(
@@ -85,7 +76,7 @@ def ingest(
                 transaction.on_commit(lambda: nudge("segments.drain", tenant_id=tenant_id))
             return Outcome(stored=outcome.stored, duplicates=outcome.duplicates, rejections=rejected)
 
-    return _persistently(store)
+    return persistently(store)
 
 
 def _arrive(tenant_id: UUID) -> tuple[datetime, bool]:
@@ -222,22 +213,3 @@ def _no_merge(item: Item) -> Rejection:
         raw=item.raw,
         names=find_names(item),
     )
-
-
-def _persistently(store: Callable[[], T]) -> T:
-    """Begin again after a lost race or with missing partitions; inside somebody's transaction there is one try."""
-    for attempt in range(ATTEMPTS):
-        try:
-            return store()
-        except (PeopleChanged, OperationalError, IntegrityError) as error:
-            code = getattr(error.__cause__, "sqlstate", None)
-            worthwhile = isinstance(error, PeopleChanged) or code in (_DEADLOCK, _SERIALISATION, _NO_PARTITION)
-            if not worthwhile or connection.in_atomic_block or attempt == ATTEMPTS - 1:
-                if isinstance(error, PeopleChanged):
-                    raise OperationalError("the people of this batch keep changing") from error
-                raise
-            log.info("ingestion.retried", attempt=attempt, reason=code or "people_changed")
-            if code == _NO_PARTITION:
-                make_partitions()
-            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  (not a secret)
-    raise AssertionError("unreachable")

@@ -16,6 +16,7 @@ import msgspec
 from events.arrays import Instants, Texts, UUIDs
 from events.items import ANONYMOUS, USER, Item
 from events.models import person_id_for, person_key
+from events.persistence import PeopleChanged
 from events.statements import run
 from tenants.clock import read_clock
 from tenants.scope import current_tenant_id
@@ -28,10 +29,6 @@ _LOOK = """
 _LOOK_FOR_ALIASES = f"{_LOOK} AND (merged_into IS NOT NULL OR person_id = ANY(%(previous)b::uuid[]))"
 Key: TypeAlias = bytes
 """The 16 bytes of a person's or a message's id."""
-
-
-class PeopleChanged(Exception):
-    """Somebody was merged or erased between the look and the lock: the transaction must begin again."""
 
 
 class Identifier(msgspec.Struct, frozen=True, gc=False):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from events.persistence import persistently
 from segments.membership import find_due, find_touched, lock_people, refresh
 from segments.models import MembershipChange
 from tenants.scope import tenant_scope
@@ -44,14 +45,18 @@ def tenants_with_work() -> list[UUID]:
 
 
 def _in_batches(tenant_id: UUID, find: Callable[..., list[UUID]], reason: str, batches: int) -> int:
-    done = 0
-    for _ in range(batches):
+    def digest() -> tuple[int, int]:
         with tenant_scope(tenant_id):
             found = find(limit=BATCH)
             person_ids = lock_people(found)
             if person_ids:
                 refresh(person_ids=person_ids, reason=reason)
-        done += len(person_ids)
-        if len(found) < BATCH:
+        return len(found), len(person_ids)
+
+    done = 0
+    for _ in range(batches):
+        found, digested = persistently(digest)
+        done += digested
+        if found < BATCH:
             break
     return done

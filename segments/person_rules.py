@@ -1,4 +1,8 @@
-"""What a merge and an erasure do to memberships and their history."""
+"""What a merge and an erasure do to memberships and their history.
+
+Both hold off a swap of versions, like everybody who writes memberships: it would note an entry or exit of somebody who
+is an alias or gone by then.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from uuid import UUID
 
 from events.person_rules import DeleteRows, register
 from events.statements import run
+from segments.definitions import share_definitions
 from segments.models import Membership, MembershipChange
 
 
@@ -15,6 +20,7 @@ def _merge_memberships(*, tenant_id: UUID, sources: Sequence[UUID], targets: Seq
 
     Signing in is no second entry into a segment.
     """
+    share_definitions()
     run(
         "WITH gone AS (DELETE FROM segments_membership c "
         "  USING unnest(%(sources)b::uuid[], %(targets)b::uuid[]) AS m(source, target) "
@@ -48,6 +54,11 @@ def _merge_changes(*, tenant_id: UUID, sources: Sequence[UUID], targets: Sequenc
     )
 
 
+def _erase_memberships(*, tenant_id: UUID, person_ids: Sequence[UUID]) -> None:
+    share_definitions()
+    DeleteRows(Membership)(tenant_id=tenant_id, person_ids=person_ids)
+
+
 def register_rules() -> None:
-    register(Membership, merge=_merge_memberships, erase=DeleteRows(Membership))
+    register(Membership, merge=_merge_memberships, erase=_erase_memberships)
     register(MembershipChange, merge=_merge_changes, erase=DeleteRows(MembershipChange))

@@ -64,7 +64,10 @@ def find_profile_by_id(*, person_id: UUID) -> Profile | None:
         row = Person.objects.filter(person_id=row.merged_into, merged_into=None).first()
     if row is None:
         return None
-    if due_or_touched(person_id=row.person_id) and (locked := lock_people([row.person_id])):
+    if due_or_touched(person_id=row.person_id):
+        locked = lock_people([row.person_id])
+        if not locked:
+            return find_profile_by_id(person_id=person_id)  # merged or erased while we waited
         reason = MembershipChange.Reason.FACTS if row.touched_at else MembershipChange.Reason.TIME
         refresh(person_ids=locked, reason=reason)
         row.refresh_from_db()

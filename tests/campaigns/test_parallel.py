@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import transaction
 
 from campaigns.models import Decision
 from tests.campaigns.cast import Device, make_campaign, set_policy
+from tests.concurrency import at_once, in_thread, wait_until_somebody_waits_for_a_lock
 from tests.conftest import Company
 
 pytestmark = pytest.mark.django_db(transaction=True)
-T = TypeVar("T")
-
-
-def at_once(calls: list[Callable[[], T]]) -> list[T]:
-    """Run the calls on threads and connections of their own, let go together."""
-    barrier = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], T]) -> T:
-        try:
-            connection.ensure_connection()
-            barrier.wait()
-            return call()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(run, call) for call in calls]]
 
 
 def family(company: Company, size: int) -> list[Device]:
@@ -48,7 +30,7 @@ def test_decide__many_devices__campaign_cap_is_never_exceeded(acme: Company, rou
     make_campaign(acme, caps=[{"limit": 2, "window": "1d"}])
     devices = family(acme, 6)
 
-    decisions = at_once([device.decide for device in devices])
+    decisions = at_once(*(device.decide for device in devices))
 
     assert sum(decision is not None for decision in decisions) == 2
 
@@ -59,7 +41,7 @@ def test_decide__many_devices_and_campaigns__tenant_cap_is_never_exceeded(acme: 
         make_campaign(acme, priority=priority, caps=[{"limit": 2, "window": "lifetime"}])
     devices = family(acme, 6)
 
-    decisions = at_once([device.decide for device in devices])
+    decisions = at_once(*(device.decide for device in devices))
 
     campaigns = [decision["campaign_id"] for decision in decisions if decision is not None]
     assert len(campaigns) == 3
@@ -71,7 +53,7 @@ def test_decide__gap__one_reservation_at_a_time(acme: Company) -> None:
     make_campaign(acme)
     devices = family(acme, 5)
 
-    decisions = at_once([device.decide for device in devices])
+    decisions = at_once(*(device.decide for device in devices))
 
     assert sum(decision is not None for decision in decisions) == 1
 
@@ -81,7 +63,7 @@ def test_decide__one_device_asking_twice_at_once__gets_one_decision(acme: Compan
     make_campaign(acme)
     (device,) = family(acme, 1)
 
-    decisions = at_once([device.decide] * 4)
+    decisions = at_once(*[device.decide] * 4)
 
     assert len({decision["decision_id"] for decision in decisions if decision}) == 1
     with acme.scope():
@@ -98,18 +80,9 @@ def test_exposed__two_draws_at_once__one_is_accepted(acme: Company) -> None:
     def expose(exposure_id: str) -> Callable[[], dict[str, Any]]:
         return lambda: device.report(decision, "exposed", exposure_id=exposure_id)
 
-    results = at_once([expose(f"e{number}") for number in range(4)])
+    results = at_once(*(expose(f"e{number}") for number in range(4)))
 
     assert sorted(result.get("code", "accepted") for result in results) == ["accepted", *["already_exposed"] * 3]
-
-
-def waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid IN (SELECT w.pid FROM pg_locks w WHERE "
-            "w.relation = 'events_person'::regclass AND w.pid <> pg_backend_pid()))"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize("call", ["decide", "report"])
@@ -123,16 +96,14 @@ def test_person__merged_while_we_wait_for_the_lock__is_the_merged_one(acme: Comp
     decision = device.decide() if call == "report" else None
     known = Device(acme, anonymous_id=device.anonymous_id, user_id="u1")
 
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            known.identify()  # the anonymous person becomes the user; not yet committed
-            if decision is None:
-                waiting = pool.submit(close_after, lambda: device.decide(triggers=[message_id]))
-            else:
-                waiting = pool.submit(close_after, lambda: device.report(decision, "exposed"))
-            while not waits_for_a_lock() and not waiting.done():
-                pass
-        outcome = waiting.result()
+    with transaction.atomic():
+        known.identify()  # the anonymous person becomes the user; not yet committed
+        if decision is None:
+            finish = in_thread(lambda: device.decide(triggers=[message_id]))
+        else:
+            finish = in_thread(lambda: device.report(decision, "exposed"))
+        wait_until_somebody_waits_for_a_lock()
+    outcome = finish()
 
     if decision is None:
         assert outcome is not None
@@ -142,10 +113,3 @@ def test_person__merged_while_we_wait_for_the_lock__is_the_merged_one(acme: Comp
         (row,) = known.rows()
     assert row.person_id == known.person_id
     assert (row.exposed_at is not None) == (call == "report")
-
-
-def close_after(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    finally:
-        connections.close_all()

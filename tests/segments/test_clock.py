@@ -16,8 +16,8 @@ from segments.membership import current_setting, lock_people, refresh
 from segments.models import Membership
 from tenants.clock import FURTHEST, read_clock
 from tests.campaigns.cast import Device, make_campaign, make_segment, set_policy
+from tests.concurrency import in_thread, wait_until_somebody_waits_for_a_lock
 from tests.conftest import Company
-from tests.segments.test_races import in_thread, wait_until_somebody_waits_for_a_lock
 
 CART = {"did": "added_to_cart", "then_not": {"did": "purchased"}, "after": "10m", "for": "1h"}
 

@@ -4,61 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, connections
+from django.test import Client
 
+from events.models import Person
 from segments import definitions, editing
 from segments.conditions.compiler import Setting
 from segments.definitions import delete_segment, save_segment, share_definitions
+from segments.draining import drain, sweep_due
 from segments.membership import current_setting, lock_people, refresh
 from segments.models import Membership, MembershipChange, Segment
 from segments.recomputation import advance_recomputation
+from tests.concurrency import Halt, in_thread, wait_until_somebody_waits_for_a_lock
 from tests.conftest import Company
+from tests.events.senders import batch, people_of, track
 from tests.oracle import facts
 from tests.segments.histories import store_events, store_person
+from tests.traces import misplaced_rows
 
 BOUGHT = {"did": "purchased"}
-
-
-def in_thread(work: Callable[[], None]) -> Callable[[], None]:
-    """Start work on a connection of its own; returns what waits for it and raises what it raised."""
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as failure:
-            failures.append(failure)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-
-    def finish() -> None:
-        thread.join(timeout=30)
-        assert not thread.is_alive(), "the other connection is still waiting"
-        if failures:
-            raise failures[0]
-
-    return finish
-
-
-def wait_until_somebody_waits_for_a_lock() -> None:
-    for _ in range(500):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")  # the view is a snapshot a transaction
-            cursor.execute(
-                "SELECT count(*), pg_sleep(0.01) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("nobody waited for the lock")
 
 
 def bought(person_id: UUID, company: Company, message: str) -> None:
@@ -101,6 +69,133 @@ def test_two_drains_of_one_person__older_one_waiting__stores_the_newer_answer(ac
     assert members(acme) == {who}
     with acme.scope():
         assert MembershipChange.objects.count() == 1
+
+
+CART_LEFT = {"did": "added_to_cart", "then_not": {"did": "purchased"}, "after": "10m", "for": "24h"}
+
+
+def come_due(company: Company) -> UUID:
+    """Somebody whose cart was left ten minutes ago, which nobody has noticed yet."""
+    with company.scope():
+        cart = facts.Event(
+            name="added_to_cart", occurred_at=datetime.now(UTC) - timedelta(minutes=11), message_id="cart"
+        )
+        who = store_person(tenant_id=company.tenant.pk, person=facts.Person(events=(cart,)), now=datetime.now(UTC))
+        Person.objects.update(touched_at=None)
+        segment = Segment.objects.get()
+        Membership.objects.create(
+            tenant_id=company.tenant.pk, person_id=who, segment_id=segment.pk, version=1, is_member=False,
+            valid_until=datetime.now(UTC) - timedelta(minutes=1), since=datetime.now(UTC) - timedelta(minutes=11),
+        )  # fmt: skip
+    return who
+
+
+@pytest.mark.django_db(transaction=True)
+def test_due_sweep__waiting_for_a_drain__sees_what_the_drain_saw(acme: Company) -> None:
+    """Planted bug: sweeping as of the instant at which the due were found let somebody enter who had just bought, and
+    left them a member (seen to fail)."""
+    saved_segment(acme, CART_LEFT)
+    who = come_due(acme)
+
+    with acme.scope():
+        lock_people([who])
+        finish = in_thread(lambda: sweep_due(tenant_id=acme.tenant.pk))
+        wait_until_somebody_waits_for_a_lock()
+        bought(who, acme, "m1")
+        refresh(person_ids=[who])
+    finish()
+
+    assert members(acme) == set()
+    with acme.scope():
+        assert not MembershipChange.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_drain__waiting_for_a_due_sweep__records_the_exit_after_the_entry(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved_segment(acme, CART_LEFT)
+    who = come_due(acme)
+    halt = Halt(monkeypatch, "segments.draining.refresh")
+    finish_sweep = in_thread(lambda: sweep_due(tenant_id=acme.tenant.pk))
+    halt.wait_until_reached()
+
+    def buy_and_drain() -> None:
+        with acme.scope():
+            locked = lock_people([who])
+            bought(who, acme, "m1")
+            refresh(person_ids=locked)
+
+    finish_drain = in_thread(buy_and_drain)
+    wait_until_somebody_waits_for_a_lock()
+    halt.go_on()
+    finish_sweep()
+    finish_drain()
+
+    assert members(acme) == set()
+    with acme.scope():
+        changes = MembershipChange.objects.order_by("changed_at").values_list("entered", "reason")
+        assert list(changes) == [(True, "time"), (False, "facts")]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("merge_is_first", [True, False])
+def test_swap__while_a_member_becomes_an_alias__notes_nothing_about_the_alias(
+    acme: Company, merge_is_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted bug: a merge that did not hold off the swap left rows of the alias and of the old version (seen to
+    fail)."""
+    saved = saved_segment(acme)
+    batch(acme, track("purchased", anonymousId="anon"), track("opened", userId="u"))
+    drain(tenant_id=acme.tenant.pk)
+    with acme.scope():
+        save_segment(segment=saved, name="Bought", condition={"did": "opened"})
+    assert advance_recomputation(tenant_id=acme.tenant.pk)  # everybody is done; only the swap is left
+
+    def merge() -> None:
+        assert batch(acme, track("seen", anonymousId="anon", userId="u")).status_code == 200
+
+    def swap() -> None:
+        advance_recomputation(tenant_id=acme.tenant.pk)
+
+    first, second = (merge, swap) if merge_is_first else (swap, merge)
+    halt = Halt(
+        monkeypatch, "events.ingestion.log_rejections" if merge_is_first else "segments.recomputation.hold_definitions"
+    )
+    finish_first = in_thread(first)
+    halt.wait_until_reached()
+    finish_second = in_thread(second)
+    wait_until_somebody_waits_for_a_lock()
+    halt.go_on()
+    finish_first()
+    finish_second()
+    drain(tenant_id=acme.tenant.pk)
+
+    assert misplaced_rows() == []
+    with acme.scope():
+        assert {row.version for row in Membership.objects.all()} == {2}
+    assert members(acme) == {people_of(acme)["u"].person_id}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_person_view__waiting_for_a_merge__shows_whom_they_became(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted bug: showing what was read before the wait (seen to fail)."""
+    saved_segment(acme)
+    batch(acme, track("purchased", anonymousId="anon"), track("opened", userId="u"))
+    halt = Halt(monkeypatch, "events.ingestion.log_rejections")
+    finish_merging = in_thread(lambda: batch(acme, track("seen", anonymousId="anon", userId="u")))
+    halt.wait_until_reached()
+    view = in_thread(lambda: Client().get("/api/v1/people/anonymous_id/anon", **acme.server_auth).json())
+    wait_until_somebody_waits_for_a_lock()
+
+    halt.go_on()
+    finish_merging()
+
+    shown = view()
+    assert shown["person_id"] == str(people_of(acme)["u"].person_id)
+    assert [segment["name"] for segment in shown["segments"]] == ["Bought"]
 
 
 @pytest.mark.django_db(transaction=True)
