@@ -190,6 +190,7 @@ def test_batch__of_any_size__takes_the_same_number_of_statements(acme: Company, 
             assert batch(acme, *items).status_code == 200
         return len(captured)
 
+    batch(acme, track(userId="u"))  # the first items of a day look up what was counted before
     counts = {statements(size, prefix) for size, prefix in ((1, "a"), (10, "b"), (100, "c"))}
 
     assert len(counts) == 1
@@ -197,6 +198,8 @@ def test_batch__of_any_size__takes_the_same_number_of_statements(acme: Company, 
 
 
 def test_batch__of_plain_events__takes_few_statements(acme: Company) -> None:
+    batch(acme, track(userId="u"))  # the first items of a day look up what was counted before
+
     with CaptureQueriesContext(connection) as captured:
         batch(acme, *(track(userId=f"u{n}") for n in range(50)))
 
