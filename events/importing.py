@@ -1,183 +1,199 @@
 """Importing a file of events or profiles: rows through a mapping into the same ingestion as everything else.
 
-Reads line by line and stores in batches, so memory stays flat. Message ids are made from a row's place and content, so
-a second run stores nothing twice. A row that cannot be used is told with its line; the others are kept.
+Rows are stored in batches, so memory stays flat, and after each batch it is noted how far the import has come. Message
+ids are made from a row's place and content, so whatever is read again is not stored twice. A row that cannot be used is
+told with its line; the others are kept.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 
 from events.clock import microseconds_of
+from events.import_content import COMPRESSIONS, DamagedFile
+from events.import_parquet import ParquetFile
+from events.import_rows import ImportFileError, Row, RowFile
+from events.import_runs import note_progress, open_run, position_of
+from events.import_text import TextFile
 from events.ingestion import ingest
 from events.items import InvalidItem, Item, WireItem, build_item, find_names
 from events.lenient import encode_json
 from events.mapping import RowError, RowMapping
-from events.parsing import Rejection, UnreadableBody, parse_document
+from events.models import ImportRun
+from events.parsing import Rejection, decode_leniently
 
 BATCH = 1_000
-MAX_LINE_BYTES = 1_000_000
-TOLD_PROBLEMS = 20
+BATCH_BYTES = 8_000_000
+ENDINGS = (".csv", ".jsonl", ".ndjson", ".json", ".parquet")
 _NOBODY = "The row cannot be used, and what it says about whom cannot be read."
 _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
 
-class ImportFileError(ValueError):
-    """The file cannot be read at all; the message says why."""
-
-
 @dataclass
 class Summary:
-    """What became of a file's rows; `problems` holds the first few, as (line, reason)."""
+    """What became of a file's rows, those of interrupted runs included; `damage`: why the rest cannot be read."""
 
     rows: int = 0
     stored: int = 0
     duplicates: int = 0
     rejected: int = 0
-    problems: list[tuple[int, str]] = field(default_factory=list)
+    damage: str = ""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row with its line; `values` is None where it cannot be read, and `problem` says why."""
+class Watcher:
+    """Is told how an import goes; this one keeps it to itself."""
 
-    line: int
-    values: dict[str, Any] | None
-    problem: str = ""
+    def begin(self, *, run: ImportRun, counted: str) -> None:
+        """Reading goes on where `run` stands; `counted`: rows are counted by “line” or “row”."""
+
+    def advance(self, count: int) -> None:
+        """So many bytes of the file were read since the last time."""
+
+    def refuse(self, *, line: int, reason: str, raw: bytes) -> None:
+        """A row cannot be used; `raw` is what it holds, as JSON."""
 
 
 def import_file(
-    *, path: Path, mapping: RowMapping, tenant_id: UUID, now: datetime, advance: Callable[[int], Any]
+    *,
+    path: Path,
+    mapping: RowMapping,
+    tenant_id: UUID,
+    now: datetime,
+    watcher: Watcher | None = None,
+    restart: bool = False,
 ) -> Summary:
-    """Import a .csv, .jsonl or .ndjson file (also .json with an object a line) into a tenant.
+    """Import a file into a tenant; what an earlier run has done of it is passed over, unless `restart`.
 
-    `advance` is told how many bytes were read since the last time. Raises ImportFileError.
+    Raises ImportFileError and ImportConflict.
     """
-    summary = Summary()
-    items: list[Item] = []
-    rejections: list[Rejection] = []
-    reasons: dict[int, str] = {}
-
-    def store() -> None:
-        outcome = ingest(tenant_id=tenant_id, items=items, rejections=rejections, is_server=True)
-        summary.stored += outcome.stored
-        summary.duplicates += outcome.duplicates
-        summary.rejected += len(outcome.rejections)
-        for rejection in outcome.rejections[: TOLD_PROBLEMS - len(summary.problems)]:
-            summary.problems.append((rejection.index, reasons.get(rejection.index, rejection.message)))
-        items.clear()
-        rejections.clear()
-        reasons.clear()
-
-    with _rows(path, mapping, advance) as rows:
-        for row in rows:
-            summary.rows += 1
-            try:
-                items.append(_item(row, mapping, now))
-            except (RowError, InvalidItem) as error:
-                code = error.code if isinstance(error, InvalidItem) else "invalid_row"
-                raw = encode_json(row.values) if row.values is not None else b""
-                names = _names(row, mapping)
-                reasons[row.line] = str(error)
-                # A reason may quote the row: it is logged only where an erasure will find it.
-                reason = str(error) if names or isinstance(error, InvalidItem) else _NOBODY
-                rejections.append(Rejection(index=row.line, code=code, message=reason, raw=raw, names=names))
-            if len(items) + len(rejections) >= BATCH:
-                store()
-        store()
-    return summary
-
-
-def _names(row: Row, mapping: RowMapping) -> tuple[tuple[str, str], ...]:
+    watcher = watcher or Watcher()
     try:
-        return find_names(mapping.name(row.values)) if row.values is not None else ()
-    except RowError:
-        return ()
-
-
-def _item(row: Row, mapping: RowMapping, now: datetime) -> Item:
-    if row.values is None:
-        raise RowError(row.problem)
-    wire = mapping.apply(row.values)
-    if wire.message_id is None:
-        digest = hashlib.sha256(f"{row.line}:".encode() + _canonical(wire)).hexdigest()
-        wire.message_id = f"import-{digest[:40]}"
-    item = _checked(wire, row.line)
-    if item.client_time is not None and item.client_time > microseconds_of(now):
-        raise RowError("It lies in the future.")
-    return item
-
-
-def _checked(wire: WireItem, line: int) -> Item:
-    raw = _canonical(wire)
-    return build_item(wire, index=line, batch_context={}, batch_sent_at=None, raw=raw)
-
-
-@contextmanager
-def _rows(path: Path, mapping: RowMapping, advance: Callable[[int], Any]) -> Iterator[Iterator[Row]]:
-    readers = {".csv": _csv_rows, ".jsonl": _json_rows, ".ndjson": _json_rows, ".json": _json_rows}
-    read = readers.get(path.suffix.lower())
-    if read is None:
-        raise ImportFileError(f"{path.name}: only .csv, .jsonl, .ndjson and .json (an object a line) can be imported.")
-    try:
-        with path.open("rb") as file:
-            yield read(file, mapping, advance)
+        file = open_file(path, watcher.advance)
+        run = open_run(tenant_id=tenant_id, mapping=mapping, file=file, file_name=path.name, restart=restart)
     except OSError as error:
         raise ImportFileError(f"{path} cannot be read: {error.strerror}.") from error
+    watcher.begin(run=run, counted=file.counted)
+    batch = _Batch(mapping=mapping, run=run, now=now)
 
+    def store(*, is_finished: bool) -> None:
+        for line, reason, raw in batch.store():
+            watcher.refuse(line=line, reason=reason, raw=raw)
+        note_progress(run, position=file.position(), is_finished=is_finished)
 
-def _csv_rows(file: BinaryIO, mapping: RowMapping, advance: Callable[[int], Any]) -> Iterator[Row]:
-    lines = (line.removeprefix("\ufeff") for line in _lines(file, advance))
-    reader = csv.reader(lines, strict=True)
-    header = next(reader, None)
-    if not header:
-        raise ImportFileError("The file is empty: its first line must name the columns.")
-    if absent := sorted(mapping.columns - set(header)):
-        raise ImportFileError(f"The mapping reads columns that the file does not have: {', '.join(absent)}.")
-    while True:
-        line = reader.line_num + 1
+    damage = ""
+    with closing(file.rows(columns=mapping.columns, start=position_of(run))) as rows:
         try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Row(line, None, f"It is not CSV: {error}.")
-            continue
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            yield Row(line, None, f"It has {len(cells)} columns instead of {len(header)}.")
-            continue
-        yield Row(line, dict(zip(header, cells, strict=True)))
+            for row in rows:
+                batch.add(row)
+                if batch.is_full:
+                    store(is_finished=False)
+        except DamagedFile as error:
+            damage = (
+                f"{path.name} cannot be read any further after {file.counted} {file.position().line:,}: {error}. "
+                "What came before is kept: mend the file, and the same command goes on there."
+            )
+    store(is_finished=not damage)
+    return Summary(run.rows, run.stored, run.duplicates, run.rejected, damage)
 
 
-def _json_rows(file: BinaryIO, mapping: RowMapping, advance: Callable[[int], Any]) -> Iterator[Row]:
-    for number, line in enumerate(_lines(file, advance), start=1):
-        if not line.strip():
-            continue
+def open_file(path: Path, advance: Callable[[int], Any]) -> RowFile:
+    """The file as rows, by the ending of its name; raises ImportFileError and OSError."""
+    name = path.name.lower()
+    compression = path.suffix.lower() if path.suffix.lower() in COMPRESSIONS else ""
+    kind = Path(name.removesuffix(compression)).suffix
+    if kind not in ENDINGS or (kind == ".parquet" and compression):
+        raise ImportFileError(
+            f"{path.name}: only {', '.join(ENDINGS)} can be imported, and, but for Parquet, the same with "
+            f"{', '.join(sorted(COMPRESSIONS))} behind it."
+        )
+    if kind == ".parquet":
+        return ParquetFile(path, advance=advance)
+    return TextFile(path, is_csv=kind == ".csv", compression=compression, advance=advance)
+
+
+class _Batch:
+    """Rows until they are stored together."""
+
+    def __init__(self, *, mapping: RowMapping, run: ImportRun, now: datetime) -> None:
+        self._mapping = mapping
+        self._run = run
+        self._now = microseconds_of(now)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._items: list[Item] = []
+        self._rejections: list[Rejection] = []
+        self._reasons: dict[int, str] = {}
+        self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._items) + len(self._rejections) >= BATCH or self._bytes >= BATCH_BYTES
+
+    def add(self, row: Row) -> None:
         try:
-            yield Row(number, parse_document(line.encode()))
-        except UnreadableBody as error:
-            yield Row(number, None, error.message)
+            item = self._item(row)
+        except (RowError, InvalidItem) as error:
+            rejection = self._rejection(row, error)
+            self._reasons[row.line] = str(error)
+            self._rejections.append(rejection)
+            self._bytes += len(rejection.raw)
+        else:
+            self._items.append(item)
+            self._bytes += len(item.raw)
+
+    def store(self) -> list[tuple[int, str, bytes]]:
+        """Store all, and count it for the run; returns line, reason and content of what cannot be used."""
+        outcome = ingest(tenant_id=self._run.tenant_id, items=self._items, rejections=self._rejections, is_server=True)
+        self._run.rows += len(self._items) + len(self._rejections)
+        self._run.stored += outcome.stored
+        self._run.duplicates += outcome.duplicates
+        self._run.rejected += len(outcome.rejections)
+        refused = [(one.index, self._reasons.get(one.index, one.message), one.raw) for one in outcome.rejections]
+        self._clear()
+        return refused
+
+    def _item(self, row: Row) -> Item:
+        if row.problem:
+            raise RowError(row.problem)
+        raw = _encoded(self._mapping.apply(row.content))
+        if len(raw) > settings.MAX_ITEM_BYTES:
+            raise InvalidItem("item_too_large", f"An item may have at most {settings.MAX_ITEM_BYTES} bytes.")
+        wire = decode_leniently(raw)
+        if wire.message_id is None:
+            wire.message_id = f"import-{hashlib.sha256(f'{row.line}:'.encode() + raw).hexdigest()[:40]}"
+        item = build_item(wire, index=row.line, batch_context={}, batch_sent_at=None, raw=raw)
+        if item.client_time is not None and item.client_time > self._now:
+            raise RowError("It lies in the future.")
+        return item
+
+    def _rejection(self, row: Row, error: RowError | InvalidItem) -> Rejection:
+        names = self._names(row)
+        # A reason may quote the row: it is logged only where an erasure will find it.
+        message = str(error) if names or isinstance(error, InvalidItem) else _NOBODY
+        code = error.code if isinstance(error, InvalidItem) else "invalid_row"
+        raw = b"" if row.content is None else encode_json(row.content)
+        return Rejection(index=row.line, code=code, message=message, raw=raw, names=names)
+
+    def _names(self, row: Row) -> tuple[tuple[str, str], ...]:
+        try:
+            return () if row.problem else find_names(self._mapping.name(row.content))
+        except RowError:
+            return ()
 
 
-def _lines(file: BinaryIO, advance: Callable[[int], Any]) -> Iterator[str]:
-    """The lines as text; one of absurd length is cut, so that its row is refused and memory stays flat."""
-    pending = 0
-    while line := file.readline(MAX_LINE_BYTES):
-        pending += len(line)
-        if pending > 100_000:
-            advance(pending)
-            pending = 0
-        yield line.decode("utf-8", errors="replace").replace("\x00", "\ufffd")  # the database takes no NUL
-    advance(pending)
+def _encoded(wire: WireItem) -> bytes:
+    try:
+        return _canonical(wire)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise RowError(f"It holds what has no place in JSON: {error}.") from error

@@ -7,10 +7,11 @@ line of JSON anything). What is empty is absent.
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -22,7 +23,9 @@ import msgspec
 from events.clock import parse_instant
 from events.items import TYPES, WireItem
 
-_KEYS = frozenset({"column", "columns", "key", "constant", "as", "format", "missing", "rename", "unit", "from"})
+_KEYS = frozenset(
+    {"column", "columns", "key", "constant", "as", "format", "missing", "rename", "unit", "from", "times"}
+)
 _FIELDS = frozenset({"userId", "anonymousId", "previousId", "groupId", "messageId", "event", "name", "timestamp"})
 _UNITS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400}
 KEPT = Path(__file__).resolve().parent / "mappings"
@@ -43,6 +46,7 @@ class Source:
     """Where a value comes from and what it is made into.
 
     The first of `columns` that has a value is taken; with `keys`, the first of these paths into the object it holds.
+    A number may be multiplied by the one in the column `times`. Where the field `unless` has a value, this has none.
     """
 
     columns: tuple[str, ...] = ()
@@ -51,6 +55,8 @@ class Source:
     convert: Callable[[Any], Any] | None = None
     missing: tuple[Any, ...] = ()
     rename: Mapping[str, Any] = field(default_factory=dict)
+    times: str | None = None
+    unless: str | None = None
 
     def read(self, row: Mapping[str, Any]) -> Any:
         """The value, or None where there is none; raises RowError."""
@@ -61,6 +67,9 @@ class Source:
             value = self.convert(value)
         if value in self.missing:
             return None
+        if self.times is not None:
+            factor = row.get(self.times)
+            return None if _is_absent(factor) else _number(value) * _number(factor)
         return self.rename.get(value, value) if isinstance(value, str) else value
 
     def _find(self, row: Mapping[str, Any]) -> Any:
@@ -86,28 +95,32 @@ class RowMapping:
     properties: Mapping[str, Source]
     traits: Mapping[str, Source]
     context: Mapping[str, Source]
+    digest: str
+    """SHA-256 of the document that it was read from."""
 
     @property
     def columns(self) -> set[str]:
         """The columns that the mapping reads."""
         sources = (*self.fields.values(), *self.properties.values(), *self.traits.values(), *self.context.values())
-        return {column for source in sources for column in source.columns}
+        return {column for source in sources for column in (*source.columns, source.times) if column is not None}
 
     def name(self, row: Mapping[str, Any]) -> WireItem:
         """An item of the row's ids alone; raises RowError."""
-        ids = ("userId", "anonymousId", "previousId")
-        return WireItem(**{_ATTRIBUTES[name]: self.fields[name].read(row) for name in ids if name in self.fields})
+        return WireItem(**self._read_fields(self.fields.keys() & {"userId", "anonymousId", "previousId"}, row))
 
     def apply(self, row: Mapping[str, Any]) -> WireItem:
         """The item of a row, not yet checked; raises RowError."""
-        fields = {_ATTRIBUTES[name]: source.read(row) for name, source in self.fields.items()}
         return WireItem(
             type=self.type,
-            **fields,
+            **self._read_fields(self.fields, row),
             properties=_read_all(self.properties, row),
             traits=_read_all(self.traits, row),
             context={"library": {"name": "nunchi-import"}, **_read_all(self.context, row)},
         )
+
+    def _read_fields(self, names: Iterable[str], row: Mapping[str, Any]) -> dict[str, Any]:
+        found = _read_all({name: self.fields[name] for name in names}, row)
+        return {_ATTRIBUTES[name]: value for name, value in found.items() if self.fields[name].unless not in found}
 
 
 def read_mapping(path: Path) -> RowMapping:
@@ -133,12 +146,16 @@ def parse_mapping(document: Any) -> RowMapping:
         raise MappingError("Say where the person comes from: userId, anonymousId or both.")
     if kind == "track" and "event" not in fields:
         raise MappingError('Say where the name of the event comes from: event = {column = "…"} or {constant = "…"}.')
+    for name, source in fields.items():
+        if source.unless is not None and (source.unless == name or source.unless not in fields):
+            raise MappingError(f"{name}: unless must name another field of the mapping, such as userId.")
     return RowMapping(
         type=kind,
         fields=fields,
         properties=_sources(document, "properties"),
         traits=_sources(document, "traits"),
         context=_sources(document, "context"),
+        digest=hashlib.sha256(msgspec.json.encode(document, order="sorted")).hexdigest(),
     )
 
 
@@ -156,7 +173,7 @@ def _source(document: Any, path: str) -> Source:
         raise MappingError(
             f'{path} must be the name of a column, or an object such as {{column = "price", as = "number"}}.'
         )
-    _only_known(document, _KEYS, path)
+    _only_known(document, _KEYS if "." in path else _KEYS | {"unless"}, path)
     columns = document.get("columns", [document["column"]] if "column" in document else [])
     if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
         raise MappingError(f"{path}: columns must be a list of names.")
@@ -175,7 +192,16 @@ def _source(document: Any, path: str) -> Source:
         convert=_converter(document, path),
         missing=tuple(missing),
         rename=rename,
+        times=_text(document, "times", path),
+        unless=_text(document, "unless", path),
     )
+
+
+def _text(document: Mapping[str, Any], key: str, path: str) -> str | None:
+    value = document.get(key)
+    if value is not None and not isinstance(value, str):
+        raise MappingError(f"{path}: {key} must be a name.")
+    return value
 
 
 def _converter(document: Mapping[str, Any], path: str) -> Callable[[Any], Any] | None:

@@ -185,3 +185,30 @@ class RejectedItem(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+class ImportRun(TenantModel):
+    """How far the import of one content by one mapping has come; what lies before its position is dealt with.
+
+    The content is known by the digest of its first `bytes` bytes, so a file that grows at its end goes on.
+    """
+
+    mapping = models.CharField(max_length=64, help_text="SHA-256 of the mapping.")
+    file_name = models.TextField(help_text="What the file was called the last time.")
+    bytes = models.BigIntegerField()
+    digest = models.CharField(max_length=64, help_text="SHA-256 of these bytes.")
+    line = models.BigIntegerField(help_text="The last line (of Parquet: row) among them.")
+    rows = models.BigIntegerField(default=0)
+    stored = models.BigIntegerField(default=0)
+    duplicates = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    started_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, help_text="Null: the end of the file was not reached.")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["tenant", "mapping"], name="import_run_mapping")]
+        constraints: ClassVar = [TenantIsolation(name="import_run_isolation")]
+
+    def __str__(self) -> str:
+        return self.file_name

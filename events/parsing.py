@@ -100,7 +100,7 @@ def parse_batch(body: bytes, *, max_item_bytes: int) -> Parsed:
         content = bytes(raw)
         wire = None
         try:
-            wire = _wire_item(content)
+            wire = decode_leniently(content)
             if len(content) + context_bytes > max_item_bytes:
                 raise InvalidItem("item_too_large", f"An item may have at most {max_item_bytes} bytes.")
             key = key or _text_or_none(wire.write_key)
@@ -135,7 +135,8 @@ def _only_item(body: bytes) -> WireItem:
         raise _not_json(error) from error
 
 
-def _wire_item(content: bytes) -> WireItem:
+def decode_leniently(content: bytes) -> WireItem:
+    """The item of any JSON that clients write; raises InvalidItem."""
     try:
         return _leniently(decode_item, content)
     except msgspec.ValidationError as error:

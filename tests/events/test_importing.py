@@ -1,36 +1,20 @@
 from __future__ import annotations
 
+import csv
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from events.importing import BATCH, ImportFileError, Summary, import_file
-from events.mapping import parse_mapping
+from events.import_rows import ImportFileError
+from events.importing import BATCH
 from events.models import Event, Person, RejectedItem
 from tests.conftest import Company
+from tests.events.importers import HEADER, PURCHASES, Notes, load
 
-NOW = datetime(2026, 2, 1, tzinfo=UTC)
-PURCHASES = {
-    "type": "track",
-    "userId": "who",
-    "event": {"constant": "purchased"},
-    "timestamp": "when",
-    "properties": {"total": {"column": "total", "as": "number"}},
-}
 GOOD = "who,when,total\nann,2026-01-05T10:00:00Z,12.50\nbob,2026-01-06T10:00:00Z,7\nbob,2026-01-06T10:00:00Z,7\n"
-
-
-def load(company: Company, path: Path, mapping: object = PURCHASES) -> Summary:
-    read: list[int] = []
-    summary = import_file(
-        path=path, mapping=parse_mapping(mapping), tenant_id=company.tenant.pk, now=NOW, advance=read.append
-    )
-    assert sum(read) == path.stat().st_size
-    return summary
 
 
 def write(tmp_path: Path, text: str, name: str = "sales.csv") -> Path:
@@ -57,9 +41,9 @@ def test_import__csv__stores_every_row_with_its_time(acme: Company, tmp_path: Pa
 def test_import__second_run__stores_nothing_twice(acme: Company, tmp_path: Path) -> None:
     load(acme, write(tmp_path, GOOD))
 
-    summary = load(acme, write(tmp_path, GOOD + "cem,2026-01-07T10:00:00Z,1\n"))
+    summary = load(acme, write(tmp_path, GOOD), restart=True)
 
-    assert (summary.stored, summary.duplicates) == (1, 3)
+    assert (summary.stored, summary.duplicates) == (0, 3)
 
 
 def test_import__bad_rows_among_good_ones__keeps_the_good_and_names_the_lines(acme: Company, tmp_path: Path) -> None:
@@ -75,10 +59,12 @@ def test_import__bad_rows_among_good_ones__keeps_the_good_and_names_the_lines(ac
         'f"é\x00,2026-01-05T10:00:00Z,1\n'
     )
 
-    summary = load(acme, write(tmp_path, text))
+    notes = Notes()
 
-    assert summary.stored == 2
-    assert [line for line, _ in summary.problems] == [3, 4, 5, 7, 8]
+    summary = load(acme, write(tmp_path, text), notes=notes)
+
+    assert (summary.stored, summary.rejected) == (2, 5)
+    assert notes.refused == [3, 4, 5, 7, 8]
     with acme.scope():
         assert RejectedItem.objects.count() == 5
 
@@ -91,16 +77,66 @@ def test_import__json_lines__takes_nested_and_odd_values(acme: Company, tmp_path
         "[1]",
     ]
 
-    summary = load(acme, write(tmp_path, "\n".join(lines), "sales.jsonl"))
+    notes = Notes()
+
+    summary = load(acme, write(tmp_path, "\n".join(lines), "sales.jsonl"), notes=notes)
 
     assert summary.stored == 2
-    assert [line for line, _ in summary.problems] == [3, 4]
+    assert notes.refused == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("cell", "stored"),
+    [
+        ('{"a": "x\\u0000y"}', {"a": "x\\u0000y"}),
+        ("{'a': 'x\\x00y', 'b': (1, {3})}", {"a": "x\\u0000y", "b": [1, [3]]}),
+        ('{"n": NaN, "big": 1e400}', {"n": None, "big": None}),
+        ('{"a": "\\ud800"}', None),
+        ("{'a': 1j}", None),
+        ("{(1, 2): 3}", None),
+        ("[" * 500 + "]" * 500, None),
+        ("[" * 100_000, None),
+        ("9" * 5_000, None),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_import__odd_objects_in_a_cell__are_kept_or_refused(
+    acme: Company, tmp_path: Path, cell: str, stored: object
+) -> None:
+    path = tmp_path / "odd.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["who", "odd"], ["ann", cell], ["bob", ""]])
+    mapping = {
+        "type": "track",
+        "userId": "who",
+        "event": {"constant": "x"},
+        "properties": {"odd": {"column": "odd", "as": "object"}},
+    }
+
+    summary = load(acme, path, mapping)
+
+    assert (summary.stored, summary.rejected) == ((2, 0) if stored else (1, 1))
+    with acme.scope():
+        assert [e.properties["odd"] for e in Event.objects.filter(properties__has_key="odd")] == (
+            [stored] if stored else []
+        )
+
+
+def test_import__row_larger_than_an_item_may_be__is_refused(acme: Company, tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"who": name, "when": "2026-01-05", "total": 1, "note": note})
+        for name, note in (("ann", "x" * 200_000), ("bob", ""))
+    ]
+
+    summary = load(acme, write(tmp_path, "\n".join(lines), "sales.jsonl"), PURCHASES | {"properties": {"note": "note"}})
+
+    assert (summary.stored, summary.rejected) == (1, 1)
 
 
 def test_import__several_batches__keeps_all(acme: Company, tmp_path: Path) -> None:
     rows = "".join(f"person-{n % 7},2026-01-05T10:00:00Z,{n}\n" for n in range(BATCH + 5))
 
-    summary = load(acme, write(tmp_path, "who,when,total\n" + rows))
+    summary = load(acme, write(tmp_path, HEADER + rows))
 
     assert summary.stored == BATCH + 5
     with acme.scope():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ def read(source: Any, row: dict[str, Any], name: str = "value") -> Any:
         ({"column": "n", "key": "address.city"}, {"n": {"address": {"city": "Seoul"}}}, "Seoul"),
         ({"columns": ["a", "b"]}, {"a": "", "b": "second"}, "second"),
         ({"column": "n", "rename": {"old": "new"}}, {"n": "old"}, "new"),
+        ({"column": "price", "times": "n"}, {"price": "2.55", "n": "6"}, Decimal("15.30")),
+        ({"column": "price", "times": "n"}, {"price": "2.55", "n": ""}, None),
         ({"constant": "import"}, {}, "import"),
         ("absent", {}, None),
         ("empty", {"empty": ""}, None),
@@ -39,7 +42,13 @@ def test_source__value__is_what_the_mapping_says(source: Any, row: dict[str, Any
 
 @pytest.mark.parametrize(
     "source",
-    [{"column": "n", "as": "number"}, {"column": "n", "as": "boolean"}, {"column": "n", "key": "a"}],
+    [
+        {"column": "n", "as": "number"},
+        {"column": "n", "as": "boolean"},
+        {"column": "n", "key": "a"},
+        {"column": "n", "times": "n"},
+        {"constant": 1, "times": "n"},
+    ],
 )
 def test_source__value_of_another_kind__refuses_the_row(source: Any) -> None:
     with pytest.raises(RowError):
@@ -75,6 +84,10 @@ def test_timestamp__every_way_of_telling_time__is_an_instant(source: Any, value:
         TRACK | {"properties": {"x": {"column": "a", "as": "money"}}},
         TRACK | {"properties": {"x": {"column": "a", "as": "date"}}},
         TRACK | {"properties": {"x": {"column": "a", "like": "b"}}},
+        TRACK | {"properties": {"x": {"column": "a", "times": 2}}},
+        TRACK | {"properties": {"x": {"column": "a", "unless": "userId"}}},
+        TRACK | {"anonymousId": {"column": "a", "unless": "anonymousId"}},
+        TRACK | {"anonymousId": {"column": "a", "unless": "person"}},
         TRACK | {"timestamp": {"column": "t", "unit": "moons"}},
         TRACK | {"timestamp": {"column": "t", "unit": "hours", "from": "then"}},
     ],
@@ -82,6 +95,34 @@ def test_timestamp__every_way_of_telling_time__is_an_instant(source: Any, value:
 def test_parse_mapping__something_wrong__says_so(document: Any) -> None:
     with pytest.raises(MappingError):
         parse_mapping(document)
+
+
+def test_unless__of_a_field_that_has_a_value__leaves_the_other_out() -> None:
+    mapping = parse_mapping(TRACK | {"anonymousId": {"column": "visit", "unless": "userId"}})
+
+    known, unknown = ({"person": "p", "visit": "v"}, {"person": "", "visit": "v"})
+
+    assert (mapping.apply(known).user_id, mapping.apply(known).anonymous_id) == ("p", None)
+    assert (mapping.apply(unknown).user_id, mapping.name(unknown).anonymous_id) == (None, "v")
+    assert mapping.name(known).anonymous_id is None
+
+
+def test_columns__of_a_mapping__are_all_that_it_reads() -> None:
+    mapping = parse_mapping(
+        TRACK
+        | {"properties": {"total": {"columns": ["a", "b"], "times": "n"}}, "context": {"constant": {"constant": 1}}}
+    )
+
+    assert mapping.columns == {"person", "a", "b", "n"}
+
+
+def test_digest__of_a_mapping__tells_what_it_means_and_not_how_it_is_written() -> None:
+    one, same, other = (
+        parse_mapping(document)
+        for document in (TRACK, dict(reversed(TRACK.items())), TRACK | {"event": {"constant": "sold"}})
+    )
+
+    assert one.digest == same.digest != other.digest
 
 
 def test_kept_mappings__each__can_be_read() -> None:

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection
 
 from campaigns.decide import Question, decide
 from campaigns.definitions import save_campaign
@@ -25,22 +23,6 @@ from tests.conftest import Company
 
 SAMPLE = 250
 CONTROL_SHARE = 0.2
-
-
-@pytest.fixture
-def planner() -> None:
-    """A planner that judges tables by their size.
-
-    Tests roll back, and a table that was vacuumed full of dead rows is believed to be empty however much comes into it
-    next; within the one transaction of a test nothing corrects that, nor the plans made while it was empty.
-    """
-    database = connection.settings_dict
-    with psycopg.connect(
-        host=database["HOST"], port=database["PORT"] or None, dbname=database["NAME"], **database["OWNER"]
-    ) as owner:
-        owner.execute("TRUNCATE events_person, events_event, events_receipt, events_traitchange, segments_membership")
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 @pytest.fixture
