@@ -7,6 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.apps import apps
+from django.apps.registry import Apps
+from django.db import models
+from django.test.utils import isolate_apps
 
 from campaigns.models import Decision
 from events.erasure import erase_person
@@ -25,10 +28,36 @@ def alias(previous_id: str, user_id: str) -> dict[str, str]:
     return {"type": "alias", "previousId": previous_id, "userId": user_id}
 
 
-def test_models__keyed_by_person__all_declare_their_rules() -> None:
-    models = {model for model in apps.get_models() if issubclass(model, PersonKeyedModel) and model._meta.managed}
+def without_rules(registry: Apps) -> set[type[models.Model]]:
+    """Models with a person's id that say nothing of merging and erasing."""
+    keyed = {
+        model
+        for model in registry.get_models()
+        if model._meta.managed and any(field.attname == "person_id" for field in model._meta.concrete_fields)
+    }
+    return keyed - set(registered_rules())
 
-    assert models == set(registered_rules())
+
+def test_models__keyed_by_person__all_declare_their_rules() -> None:
+    assert without_rules(apps) == set(), "declare them with events.person_rules.register when the room is ready"
+    assert set(registered_rules()) <= set(apps.get_models())
+
+
+def test_models__keyed_by_person_without_rules__are_found() -> None:
+    """Planted bugs: a model of the base that declares nothing, and one that does not even have the base."""
+    with isolate_apps("events") as registry:
+
+        class Note(PersonKeyedModel):
+            class Meta:
+                app_label = "events"
+
+        class Score(models.Model):
+            person_id = models.UUIDField()
+
+            class Meta:
+                app_label = "events"
+
+    assert without_rules(registry) == {Note, Score}
 
 
 def test_link__by_an_item_with_both_ids__moves_what_the_anonymous_person_did(acme: Company) -> None:
