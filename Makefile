@@ -47,7 +47,7 @@ lint: $(DEVELOPMENT) ## Check style, types, borders between the apps, and that n
 		sdk/web/node_modules/.bin/tsc --noEmit --project sdk/web; \
 	else echo "The SDK's types are not checked: sdk/web/node_modules is not installed."; fi
 
-bench: $(DEVELOPMENT) ## Measure speed and quality, and write the results beside their references.
+bench: $(DEVELOPMENT) ## Measure speed beside references, all or one (ONLY=ingest), and write the results.
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 proof: $(DEVELOPMENT) ## Run the long proofs that the tests leave out.

@@ -26,7 +26,7 @@ os.environ.setdefault("NUNCHI_LOG_LEVEL", "WARNING")
 
 
 def main() -> int:
-    for number in (signal.SIGTERM, signal.SIGHUP):  # so that everything is removed
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # whatever ends it, everything is removed
         signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     with _own_servers() as is_ours:
         if not is_ours:

@@ -18,6 +18,7 @@ from benchmarks import audit, base, databases, definitions, installation
 from benchmarks.base import Workspace
 from benchmarks.client import Answer, post, rate_of, send_all
 from benchmarks.figures import Figure, expect, percentile
+from benchmarks.installation import Installation
 from benchmarks.load import Item, app_item
 from benchmarks.people import draw_busy, person_id_of, wire_ids
 from benchmarks.scale import PEOPLE, note, scaled, tell
@@ -34,12 +35,12 @@ from tenants.scope import tenant_scope
 
 PATH = "/v1/decide"
 CONNECTIONS = 4
-WARM, ASKED, TIMED = 100, scaled(3000, least=200), scaled(2000, least=200)
+WARM, ASKED, TIMED = scaled(100, least=10), scaled(3000, least=100), scaled(2000, least=100)
 CHECKED = 300
 KINDS = {
     "decide": "nothing of theirs is live or undigested",
-    "decide_offer": "each has just done something that campaigns listen to, digested meanwhile; most get an offer",
-    "decide_dirty": "each has just done something that campaigns listen to, undigested; most get an offer",
+    "decide_offer": "each has just done something that campaigns listen to, digested meanwhile",
+    "decide_dirty": "each has just done something that campaigns listen to, undigested",
 }
 LIMITED_BY = "one web worker's Python: some statements one after the other, each with Django's share, around them the "
 "web stack that the empty view has too"
@@ -67,35 +68,34 @@ def measure(kind: str) -> Iterator[Figure]:
         nothing = [post(EMPTY, asker.body(), key=workspace.write_key) for asker in askers]
         with installation.running("web") as running:
             tell(f"{len(askers):,} questions")
-            answers, rate, timed, processors = _ask(running, questions)
-            _, empty_rate, empty_timed, _ = _ask(running, nothing, a_second=rate / 2)
-        _audit(workspace, askers, answers)
-    offers = sum(answer.document["decision"] is not None for answer in answers)
+            asked = _ask(running, questions)
+            empty = _ask(running, nothing, timed_a_second=asked.a_second / 2)
+        _audit(workspace, askers, asked.answers)
+    offers = sum(answer.document["decision"] is not None for answer in asked.answers)
     conditions = (
         f"{definitions.CAMPAIGNS} running campaigns, {definitions.DECIDE_SEGMENTS} segments, "
-        f"{base.size_of_past(PEOPLE)}; {KINDS[kind]} ({offers / len(answers):.0%} offers); "
+        f"{base.size_of_past(PEOPLE)}; {KINDS[kind]} ({offers / len(askers):.0%} get an offer); "
         f"one web worker, {CONNECTIONS} kept connections"
     )
-    more = {"processors_busy": processors}
     yield Figure(
         name=kind,
-        value=round(rate, 1),
+        value=round(asked.a_second, 1),
         unit="requests/s",
         reference="an empty DRF view on the same server",
-        reference_value=round(empty_rate, 1),
+        reference_value=round(empty.a_second, 1),
         conditions=f"{conditions}, as fast as they are answered{note()}",
         limited_by=LIMITED_BY,
-        more=more,
+        more={"processors_busy": asked.processors},
     )
     yield Figure(
         name=f"{kind}_p99",
-        value=_p99(timed),
+        value=asked.p99,
         unit="ms",
         reference="the empty view at the same rate",
-        reference_value=_p99(empty_timed),
-        conditions=f"{conditions}, {rate / 2:,.0f} requests/s offered, from when each was due{note()}",
+        reference_value=empty.p99,
+        conditions=f"{conditions}, {asked.a_second / 2:,.0f} requests/s offered, from when each was due{note()}",
         limited_by=LIMITED_BY,
-        more={"p50_ms": round(percentile([answer.ms for answer in timed], 0.5), 1)},
+        more={"p50_ms": round(percentile([answer.ms for answer in asked.timed], 0.5), 1)},
     )
 
 
@@ -141,23 +141,31 @@ def _prepare(workspace: Workspace, kind: str, count: int) -> list[_Asker]:
     return askers
 
 
-def _ask(
-    running: installation.Installation, requests: Sequence[bytes], *, a_second: float | None = None
-) -> tuple[list[Answer], float, list[Answer], dict[str, float]]:
-    """All answers; how many a second come at most; those at a rate (half of that); whose the processors are at most."""
+@dataclass(frozen=True)
+class _Run:
+    """The answers of all requests, and of those that came at a rate; how many a second came as fast as they could."""
+
+    answers: list[Answer]
+    timed: list[Answer]
+    a_second: float
+    processors: dict[str, float]
+
+    @property
+    def p99(self) -> float:
+        return round(percentile([answer.ms for answer in self.timed], 0.99), 1)
+
+
+def _ask(running: Installation, requests: Sequence[bytes], *, timed_a_second: float | None = None) -> _Run:
+    """Some to warm up, some as fast as they are answered, the others at a rate, by default half of what that was."""
     warm = send_all(running.port, requests[:WARM], connections=CONNECTIONS)
     running.start_clock()
     fast = send_all(running.port, requests[WARM : WARM + ASKED], connections=CONNECTIONS)
-    processors, rate = running.processors(), rate_of(fast)
-    timed = send_all(
-        running.port, requests[WARM + ASKED :], connections=CONNECTIONS, a_second=a_second or rate / 2
-    )  # fmt: skip
-    audit.all_taken([*warm, *fast, *timed])
-    return [*warm, *fast, *timed], rate, timed, processors
-
-
-def _p99(answers: Sequence[Answer]) -> float:
-    return round(percentile([answer.ms for answer in answers], 0.99), 1)
+    processors, a_second = running.processors(), rate_of(fast)
+    rate = timed_a_second or a_second / 2
+    timed = send_all(running.port, requests[WARM + ASKED :], connections=CONNECTIONS, a_second=rate)
+    answers = [*warm, *fast, *timed]
+    audit.all_taken(answers)
+    return _Run(answers, timed, a_second, processors)
 
 
 def _count_statements(workspace: Workspace, asker: _Asker) -> int:

@@ -27,7 +27,7 @@ def measure(size: int) -> Iterator[Figure]:
     dice = random.Random(size)
     with databases.clone(base.past(PEOPLE)):
         workspace = base.find_workspace()
-        count = {1000: scaled(200, least=10), 10: scaled(4000, least=100), 1: scaled(8000, least=100)}[size]
+        count = {1000: scaled(200, least=10), 10: scaled(4000, least=50), 1: scaled(8000, least=50)}[size]
         tell(f"{count:,} batches of {size:,}")
         warm, sent = (
             batches(dice, workspace, count=number, size=size, make=server_item if size == 1000 else app_item)
@@ -45,6 +45,7 @@ def measure(size: int) -> Iterator[Figure]:
         tell("bare COPY")
         rows = copying.rows_of(workspace.tenant_id, since=began_at, limit=COPIED if size > 1 else COPIED // 10)
         reference = copying.copy_rate(rows, a_commit=size, after=began_at)
+        parallel = copying.copy_rate(rows, a_commit=size, after=began_at, connections=CONNECTIONS)
         empty = copying.copy_rate(rows, a_commit=size)
     yield Figure(
         name="ingest" if size == 1000 else f"ingest_{size}",
@@ -58,6 +59,7 @@ def measure(size: int) -> Iterator[Figure]:
         f"{base.size_of_past(PEOPLE)} and as many receipts{note()}",
         limited_by=LIMITED_BY[size],
         more={
+            f"reference_over_{CONNECTIONS}_connections": round(parallel),
             "reference_into_empty_table": round(empty),
             "answer_p50_ms": round(percentile([answer.ms for answer in answers], 0.5), 1),
             "answer_p99_ms": round(percentile([answer.ms for answer in answers], 0.99), 1),

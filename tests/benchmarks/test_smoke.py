@@ -18,7 +18,7 @@ pytestmark = pytest.mark.proof
 
 def start(tmp_path: Path, **environment: str) -> subprocess.Popen[str]:
     inherited = {name: value for name, value in os.environ.items() if name not in {"ONLY", "KEEP"}}
-    own = {"SCALE": "0.001", "NUNCHI_STATE_DIR": str(tmp_path / "state"), "RESULTS": str(tmp_path / "results")}
+    own = {"SCALE": "0.005", "NUNCHI_STATE_DIR": str(tmp_path / "state"), "RESULTS": str(tmp_path / "results")}
     return subprocess.Popen(
         [sys.executable, "-m", "benchmarks"],
         cwd=ROOT,
@@ -46,7 +46,7 @@ def test_bench__all_measures__yield_their_figures_and_leave_nothing_behind(tmp_p
         "live_growth", "due_wave", "due_wave_live_p99", "noisy",
     }  # fmt: skip
     assert all(row["value"] > 0 and row["reference_value"] > 0 for row in rows)
-    assert all("SCALE=0.001" in row["conditions"] for row in rows)
+    assert all("SCALE=0.005" in row["conditions"] for row in rows)
     assert not (tmp_path / "state" / "bench").exists()
     assert str(tmp_path) not in commands()
 
