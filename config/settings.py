@@ -159,6 +159,9 @@ def _database(url: str, owner_url: str) -> dict[str, Any]:
         "options": (
             f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
             " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+            # For some people compiling or sharing out a statement takes longer than running it; for everybody
+            # segments.membership asks for helpers.
+            " -c jit=off -c max_parallel_workers_per_gather=0"
         ),
     }
     known = {"host", "port", "user", "password", "dbname"}

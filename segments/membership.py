@@ -87,7 +87,7 @@ def evaluate(
     answers = []
     for part in portions_of(conditions):
         query = compile_conditions(part, setting=setting, scope=scope)
-        with _without_loops(scope):
+        with _for_everybody(scope):
             rows = query.template.within("{query}").run(query.values)
         answers += [(who, Key(segment, version), member, until) for who, segment, version, member, until in rows]
     return answers
@@ -96,14 +96,14 @@ def evaluate(
 def count_members(node: Node) -> tuple[int, int]:
     """(members, people) of a condition that need not be saved, as of now."""
     query = compile_conditions({Key(UUID(int=0), 0): node}, setting=current_setting(), scope=Everyone())
-    with _without_loops(Everyone()):
+    with _for_everybody(Everyone()):
         ((members, people),) = query.template.within(_COUNT).run(query.values)
     return members, people
 
 
 @contextmanager
-def _without_loops(scope: Scope) -> Iterator[None]:
-    """Everybody's leaves are joined by hashing.
+def _for_everybody(scope: Scope) -> Iterator[None]:
+    """Everybody's leaves are joined by hashing, by more than one process.
 
     A planner whose statistics do not know a new tenant expects one row, and would loop over all people for each.
     """
@@ -111,9 +111,9 @@ def _without_loops(scope: Scope) -> Iterator[None]:
         yield
         return
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_nestloop = off")
+        cursor.execute("SET LOCAL enable_nestloop = off; SET LOCAL max_parallel_workers_per_gather = 2")
         yield
-        cursor.execute("SET LOCAL enable_nestloop = DEFAULT")
+        cursor.execute("SET LOCAL enable_nestloop = DEFAULT; SET LOCAL max_parallel_workers_per_gather = DEFAULT")
 
 
 def memberships_of(*, person_id: UUID) -> dict[UUID, Answer]:

@@ -353,8 +353,11 @@ class _Compiler:
                 zone=self.setting.zone,
                 parameters=self.parameters,
             )
-            names = self.parameters.add(list(events.names), "text[]")
-            self.flags[repr(events)] = f"(e.name = ANY({names}) AND {where})"
+            if len(events.names) == 1:
+                is_named = f"e.name = {self.parameters.add(events.names[0], 'text')}"
+            else:
+                is_named = f"e.name = ANY({self.parameters.add(list(events.names), 'text[]')})"
+            self.flags[repr(events)] = f"({is_named} AND {where})"
         return f"e.f{list(self.flags).index(repr(events))}"
 
     def inside(self, flag: str, window: nodes.Window) -> str:
