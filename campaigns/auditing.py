@@ -45,6 +45,7 @@ class _Ledger:
         self.tenant = Tenant.objects.get()
         after = read_clock() - since if since is not None else _BEFORE_ALL
         self.values: dict[str, Any] = {"tenant": tenant_id, "after": after}
+        self.gap_changed = self.settled(self.changed_at("tenants.tenant", "session_gap_minutes"))
         self.figures = {"decisions": 0, "exposures": 0, "caps_counted": 0}
         self.possible: list[Finding] = []
 
@@ -70,7 +71,9 @@ class _Ledger:
         for partition, kind, window in _windows(cap, timedelta(minutes=self.tenant.session_gap_minutes)):
             frame = "UNBOUNDED PRECEDING" if window is None else "%(window)s PRECEDING"
             statement = _CAP.format(where=f"{scope['where']} AND {kind}", partition=partition, frame=frame)
-            count, example = self.count(statement, {**scope, "limit": cap.limit, "window": window})
+            changed = max(scope["changed"], self.gap_changed) if cap.window == "session" else scope["changed"]
+            values = {**scope, "changed": changed, "limit": cap.limit, "window": window}
+            count, example = self.count(statement, values)
             self.possible.append(Finding(code, count, text, example))
 
     def judge_rows(self) -> None:

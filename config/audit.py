@@ -141,12 +141,9 @@ def _rooms(tenant_id: UUID, name: str, extent: Extent, random: Random, tell: Pro
     tell(f"{name}: events", 0)
     yield "events", audit_events(tenant_id=tenant_id, since=extent.since)
     first = UUID(int=0) if extent.is_whole else UUID(int=random.getrandbits(128))
-    memberships = partial(tell, f"{name}: memberships", total=extent.people)
-    memberships(0)
-    yield (
-        "memberships",
-        audit_memberships(tenant_id=tenant_id, first=first, limit=extent.people, tell=memberships),
-    )
+    advance = partial(tell, f"{name}: memberships", total=extent.people)
+    advance(0)
+    yield "memberships", audit_memberships(tenant_id=tenant_id, first=first, limit=extent.people, tell=advance)
     yield "work", audit_work(tenant_id=tenant_id)
     tell(f"{name}: decisions", 0)
     yield "decisions", audit_ledger(tenant_id=tenant_id, since=extent.since)

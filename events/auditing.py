@@ -45,7 +45,7 @@ def audit_events(*, tenant_id: UUID, since: timedelta | None = None) -> Account:
 
 
 def audit_partitions() -> Account:
-    """Whether there is room for the events to come, by the clock that is furthest ahead."""
+    """Whether there is room for the events to come."""
     with snapshot() as cursor:
         ends = [end for _, end in _bounds(cursor) if end is not None]
         cursor.execute("SELECT clock_timestamp()")

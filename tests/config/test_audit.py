@@ -12,11 +12,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from campaigns.models import Campaign
 from config.audit import Extent, Report, audit
 from events.erasure import erase_person
 from segments.definitions import save_segment
 from segments.draining import drain
 from segments.models import Segment
+from tenants.audit import record
 from tests.campaigns.cast import Device, make_campaign, make_segment, set_policy
 from tests.conftest import Company
 from tests.tenants.owner import owner_cursor
@@ -152,6 +154,17 @@ def test_audit__a_cap_tightened_since__is_no_violation(installation: Company) ->
 
     assert before == ["campaigns.cap"]
     assert codes(look()) == []
+
+
+def test_audit__a_campaign_renamed_since__is_judged_by_the_caps_it_had(installation: Company) -> None:
+    owner(SEE_AGAIN)
+    with installation.scope():
+        for campaign in Campaign.objects.all():
+            record(actor=None, action="campaign.created", obj=campaign, changes={"caps": [None, campaign.caps]})
+    owner("UPDATE tenants_auditentry SET at = now() - interval '1 day' WHERE object_type = 'campaigns.campaign'")
+    owner("UPDATE campaigns_campaign SET updated_at = now() + interval '2 hours'")
+
+    assert codes(look()) == ["campaigns.cap"]
 
 
 def test_audit__two_people_who_turn_out_to_be_one__exceed_no_cap(acme: Company) -> None:
