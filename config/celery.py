@@ -26,6 +26,7 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     task_time_limit=600,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # however long Redis is away, its workers wait for it
     # Publishing must never hold up a request: a lost nudge is made good by the sweeps below.
     broker_transport_options={
         "socket_timeout": 1.0,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -13,6 +16,8 @@ from django.test import Client
 
 from config.logging import configure
 from tests.conftest import Company
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -94,3 +99,32 @@ def test_log__in_the_next_request__forgets_the_last_one(lines: io.StringIO, acme
     Client().get("/v1/nothing")
 
     assert "tenant_id" not in parsed(lines)[-1]
+
+
+FULL_DISK = """
+import logging, resource, signal, sys
+from config.logging import configure
+configure({"level": "INFO", "format": "json"})
+log = logging.getLogger("x")
+log.info("before")
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # no file can grow, as on a full disk
+for number in range(10_000):
+    log.info("lost %d", number)
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+for number in range(3):
+    log.info("after")
+"""
+
+
+def test_log__disk_full__is_lost_and_fails_nothing_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+
+    with path.open("w") as file:
+        result = subprocess.run([sys.executable, "-c", FULL_DISK], cwd=ROOT, stderr=file, check=False)
+
+    lines = path.read_text().splitlines()
+    assert result.returncode == 0
+    assert '"before"' in lines[0]
+    assert '"after"' in lines[-1]
+    assert len(lines) < 100
