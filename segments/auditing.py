@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from segments.conditions.compiler import FAR, People, compile_conditions
 from segments.definitions import load_definitions, portions_of, share_definitions
@@ -25,6 +25,7 @@ CHUNK = 500
 LONGEST_LAG = timedelta(minutes=1)
 """Work that waits longer is not being done: sweeps come every second."""
 LONGEST_RUN = timedelta(hours=6)
+_ATTEMPTS = 3
 
 
 def audit_memberships(
@@ -36,9 +37,7 @@ def audit_memberships(
     """
     tally = _Tally()
     for person_ids in _chunks(tenant_id, first, limit):
-        with tenant_scope(tenant_id):
-            _compare(person_ids, tally)
-            transaction.set_rollback(True)
+        tally.add(_compare_patiently(tenant_id, person_ids))
         tell(len(person_ids))
     with snapshot(tenant_id) as cursor:
         names = dict(Segment.objects.order_by().values_list("pk", "name"))
@@ -65,6 +64,15 @@ def audit_work(*, tenant_id: UUID) -> Account:
     )
 
 
+@dataclass(frozen=True)
+class _Chunk:
+    """How many people were compared, and what was counted by segment."""
+
+    people: int
+    answers: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+
+
 @dataclass
 class _Tally:
     """What the chunks have in common: findings of one kind and segment are one finding."""
@@ -74,12 +82,18 @@ class _Tally:
     changes: int = 0
     found: dict[tuple[UUID, str], Finding] = field(default_factory=dict)
 
-    def add(self, segment_id: UUID, findings: Sequence[Finding]) -> None:
-        for finding in findings:
-            former = self.found.get((segment_id, finding.code), replace(finding, count=0))
-            self.found[segment_id, finding.code] = replace(
-                former, count=former.count + finding.count, example=former.example or finding.example
-            )
+    def add(self, chunk: _Chunk) -> None:
+        self.people += chunk.people
+        self.compared += sum(row["compared"] for row in chunk.answers)
+        self.changes += sum(row["changes"] for row in chunk.history)
+        for rows, kinds in ((chunk.answers, _ANSWERS), (chunk.history, _HISTORY)):
+            for row in rows:
+                for finding in findings_in(row, room="segments", kinds=kinds):
+                    key = (row["segment_id"], finding.code)
+                    former = self.found.get(key, replace(finding, count=0))
+                    self.found[key] = replace(
+                        former, count=former.count + finding.count, example=former.example or finding.example
+                    )
 
     def findings(self, names: dict[UUID, str]) -> list[Finding]:
         return [
@@ -108,7 +122,21 @@ def _chunks(tenant_id: UUID, first: UUID, limit: int | None) -> Iterator[list[UU
             left = None if left is None else left - len(person_ids)
 
 
-def _compare(person_ids: Sequence[UUID], tally: _Tally) -> None:
+def _compare_patiently(tenant_id: UUID, person_ids: Sequence[UUID]) -> _Chunk:
+    """Others may hold these people for longer than a lock is waited for: then it is tried again."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            with tenant_scope(tenant_id):
+                chunk = _compare(person_ids)
+                transaction.set_rollback(True)
+                return chunk
+        except OperationalError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _compare(person_ids: Sequence[UUID]) -> _Chunk:
     """Under the protocol of every writer: lock, then the definitions, then the instant."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -122,19 +150,15 @@ def _compare(person_ids: Sequence[UUID], tally: _Tally) -> None:
         values: dict[str, Any] = {"tenant": setting.tenant_id, "people": people, "now": setting.now, "far": FAR}
         definitions = load_definitions()
         pending = {key.segment_id for key in definitions.pending}
+        answers = []
         standing = {key: node for key, node in definitions.live.items() if key.segment_id not in pending}
         for part in portions_of(standing):
             query = compile_conditions(part, setting=setting, scope=People(people))
             keys = {"segments": [key.segment_id for key in part], "versions": [key.version for key in part]}
             cursor.execute(_COMPARE.format(query=query.sql), query.values | values | keys)
-            for row in fetch_rows(cursor):
-                tally.compared += row["compared"]
-                tally.add(row["segment_id"], findings_in(row, room="segments", kinds=_ANSWERS))
+            answers += fetch_rows(cursor)
         cursor.execute(_CHANGES, values)
-        for row in fetch_rows(cursor):
-            tally.changes += row["changes"]
-            tally.add(row["segment_id"], findings_in(row, room="segments", kinds=_HISTORY))
-    tally.people += len(people)
+        return _Chunk(len(people), answers, fetch_rows(cursor))
 
 
 _ANSWERS = {
