@@ -128,6 +128,7 @@ def test_sdk_lockfile__addresses_of_registries__are_left_out() -> None:
 
 
 def test_sdk_source__sinks_of_markup_and_code__are_not_used() -> None:
+    """Planted bug: the title set as markup; the SDK's own tests fail too (seen to fail)."""
     sources = {path.name: path.read_text() for path in sorted((SDK / "src").glob("*.ts"))}
 
     markup = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write"

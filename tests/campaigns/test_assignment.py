@@ -47,6 +47,7 @@ def test_assign__known_arm__outlives_another_control_share(share: float) -> None
 
 
 def test_assign__merged_ledger__the_earlier_exposure_decides() -> None:
+    """Planted bug: the earliest decision decides, exposed or not (seen to fail)."""
     decided_first = entry(arm="treatment", decided_at=NOW - seconds(900))
     exposed_later = exposed(10, arm="treatment")
     exposed_first = exposed(20, arm="control")

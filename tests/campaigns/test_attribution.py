@@ -65,7 +65,9 @@ def result(campaign: Campaign, company: Company, *, at: float = 100) -> Attribut
 
 
 def test_attribution__nobody_exposed__is_all_zero(campaign: Campaign, scoped: Company) -> None:
-    decided(campaign, uuid4(), unexposed=True)
+    """Planted bug: control counted from the decision instead of the exposure (seen to fail)."""
+    for arm in ("treatment", "control"):
+        decided(campaign, uuid4(), arm=arm, unexposed=True)
 
     counts = result(campaign, scoped)
 

@@ -242,6 +242,7 @@ def test_forgeries__none__is_believed(device: Device, decision: dict[str, Any]) 
 
 
 def test_forgeries__genuine_handle_for_no_row__is_refused(device: Device, decision: dict[str, Any]) -> None:
+    """Planted bug: accepting a report that is signed though the ledger has no such decision (seen to fail)."""
     genuine = unseal(decision["decision_id"])
     for changed in ({"decision_id": uuid4()}, {"person_id": uuid4()}, {"tenant_id": uuid4()}):
         handle = Handle(**{**genuine.__dict__, **changed})

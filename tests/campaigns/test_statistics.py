@@ -54,6 +54,7 @@ def test_compare__clear_difference__is_beyond_chance() -> None:
 
 
 def test_compare__empty_arm__claims_nothing() -> None:
+    """Planted bug: a control without people taken for a rate of zero (seen to fail)."""
     comparison = compare(treatment=Proportion(3, 10), control=Proportion(0, 0))
 
     assert comparison.treatment_rate == 0.3

@@ -42,6 +42,7 @@ def test_visibility__unsigned_caller__sees_nothing_of_server_events(private: Dev
 
 
 def test_visibility__stranger_who_knows_the_user_id_alone__sees_nothing_of_the_events(private: Device) -> None:
+    """Planted bug: whoever names the user id is taken for the user (seen to fail)."""
     private.track("added_to_cart", product="secret")
     stranger = Device(private.company, user_id="u1")
 

@@ -113,6 +113,7 @@ def test_recipes__of_endpoints_that_are_gone__are_removed() -> None:
 def test_endpoint__called_by_another_tenant__gives_and_changes_nothing(
     route: str, planted: Planted, acme: Company, globex: Company, client: Client
 ) -> None:
+    """Planted bug: open policies on segments and campaigns, and managers that forget the tenant (seen to fail)."""
     recipe = recipe_of(route)
     assert recipe
     before = rows_of(globex)

@@ -89,6 +89,7 @@ def test_model__outside_a_scope__cannot_be_queried(model: type[models.Model], pl
 def test_model__of_another_tenant__is_invisible(
     model: type[models.Model], planted: Planted, acme: Company, globex: Company
 ) -> None:
+    """Planted bug: a policy of `true` on events (seen to fail)."""
     isolation = isolation_of(model)
     assert isolation
     with globex.scope():
@@ -106,6 +107,7 @@ def test_model__of_another_tenant__is_invisible(
 def test_model__of_another_tenant__cannot_be_written(
     model: type[models.Model], planted: Planted, acme: Company, globex: Company
 ) -> None:
+    """Planted bug: a policy of `true` on events (seen to fail)."""
     isolation = isolation_of(model)
     assert isolation
     table, column = model._meta.db_table, isolation.column

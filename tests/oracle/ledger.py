@@ -68,9 +68,9 @@ def most_at_once(rows: Sequence[Row], *, window: Window) -> int:
     )
 
 
-def known_as(person: str, *, merges: Iterable[Merge], at: datetime) -> str:
-    """Who somebody was known to be at an instant."""
-    for merge in sorted(merges, key=lambda merge: merge.at):
+def known_as(person: str, *, merges: Sequence[Merge], at: datetime) -> str:
+    """Who somebody was known to be at an instant, by the merges in their order."""
+    for merge in merges:
         if merge.at <= at and merge.source == person:
             person = merge.target
     return person
