@@ -37,8 +37,8 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
         return [future.result() for future in futures]
 
 
-def wait_until_somebody_waits_for_a_lock(*, count: int = 1) -> None:
-    """Return once so many other connections to this database wait for a lock."""
+def wait_until_somebody_waits_for_a_lock() -> None:
+    """Return once another connection to this database waits for a lock."""
     for _ in range(100 * PATIENCE_SECONDS):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_stat_clear_snapshot()")  # the view is a snapshot a transaction
@@ -46,33 +46,27 @@ def wait_until_somebody_waits_for_a_lock(*, count: int = 1) -> None:
                 "SELECT count(*), pg_sleep(0.01) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )
-            if cursor.fetchone()[0] >= count:
+            if cursor.fetchone()[0]:
                 return
     raise AssertionError("nobody waited for the lock")
 
 
 class Halt:
-    """Halts the first call of a function, after (or before) its work, until it is told to go on."""
+    """Halts the first call of a function, after its work, until it is told to go on."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, path: str, *, before: bool = False) -> None:
-        self.original = import_string(path)
-        self.before = before
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+        self._original = import_string(path)
         self._first = threading.Lock()
         self._reached, self._go = threading.Event(), threading.Event()
         monkeypatch.setattr(path, self._call)
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
         is_first = self._first.acquire(blocking=False)
-        if is_first and self.before:
-            self._stand()
-        result = self.original(*args, **kwargs)
-        if is_first and not self.before:
-            self._stand()
+        result = self._original(*args, **kwargs)
+        if is_first:
+            self._reached.set()
+            assert self._go.wait(PATIENCE_SECONDS), "nobody let it go on"
         return result
-
-    def _stand(self) -> None:
-        self._reached.set()
-        assert self._go.wait(PATIENCE_SECONDS), "nobody let it go on"
 
     def wait_until_reached(self) -> None:
         assert self._reached.wait(PATIENCE_SECONDS), "nobody came here"
