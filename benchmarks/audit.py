@@ -14,7 +14,8 @@ from benchmarks import databases
 from benchmarks.client import Answer
 from benchmarks.figures import AuditFailed, expect
 from events.models import event_id_for
-from segments.conditions.compiler import FAR, People
+from segments.conditions.compiler import FAR
+from segments.conditions.questions import People
 from segments.definitions import load_definitions
 from segments.membership import current_setting, evaluate, lock_people
 from tenants.scope import tenant_scope

@@ -27,7 +27,7 @@ from campaigns.models import Campaign, Decision
 from campaigns.parsing import EventTrigger, parse_trigger
 from events.ingestion import ingest
 from events.parsing import parse_batch
-from segments.conditions.compiler import People
+from segments.conditions.questions import People
 from segments.definitions import load_definitions
 from segments.draining import drain
 from segments.membership import current_setting, evaluate

@@ -14,7 +14,8 @@ from benchmarks import base, databases
 from benchmarks.base import CATEGORIES, CITIES
 from benchmarks.scale import tell
 from campaigns.definitions import save_campaign, save_policy
-from segments.conditions.compiler import FAR, People, compile_conditions
+from segments.conditions.compiler import FAR, compile_conditions
+from segments.conditions.questions import People
 from segments.definitions import load_definitions, save_segment
 from segments.membership import current_setting
 from tenants.scope import tenant_scope

@@ -13,8 +13,9 @@ from django.db import connection
 from benchmarks import base, databases
 from benchmarks.figures import Figure, expect
 from benchmarks.scale import PEOPLE, note, tell
-from segments.conditions.compiler import FAR, Everyone, Key
+from segments.conditions.compiler import FAR, Key
 from segments.conditions.parsing import parse_condition
+from segments.conditions.questions import Everyone
 from segments.membership import current_setting, evaluate
 from tenants.scope import tenant_scope
 

@@ -20,7 +20,8 @@ from campaigns.people import LockedPerson
 from campaigns.records import LedgerEntry, Trigger
 from campaigns.running import Running
 from campaigns.triggers import Listener, Named, entry_trigger, find_entries, find_event_triggers
-from segments.conditions.compiler import FAR, People
+from segments.conditions.compiler import FAR
+from segments.conditions.questions import People
 from segments.definitions import load_definitions, share_definitions
 from segments.membership import (
     Answer,

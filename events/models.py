@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hashlib import sha1
 from typing import Any, ClassVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -92,12 +92,12 @@ def _uuid5(namespace: bytes, name: str) -> bytes:
 
 def person_id_for(*, tenant_id: UUID, kind: str, identifier: str) -> UUID:
     """The id derived from an identifier: the same on every machine, without a look-up."""
-    return uuid5(tenant_id, f"{kind}:{identifier}")
+    return UUID(bytes=person_key(tenant=tenant_id.bytes, kind=kind, identifier=identifier))
 
 
 def event_id_for(*, tenant_id: UUID, message_id: str) -> UUID:
     """The 16 bytes by which a message is deduplicated."""
-    return uuid5(tenant_id, f"message:{message_id}")
+    return UUID(bytes=event_key(tenant=tenant_id.bytes, message_id=message_id))
 
 
 class TraitChange(PersonKeyedModel):

@@ -14,7 +14,8 @@ from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 
-from segments.conditions.compiler import FAR, People, compile_conditions
+from segments.conditions.compiler import FAR, compile_conditions
+from segments.conditions.questions import People
 from segments.definitions import load_definitions, portions_of, share_definitions
 from segments.membership import current_setting
 from segments.models import Segment
@@ -148,11 +149,8 @@ def _compare(person_ids: Sequence[UUID]) -> _Chunk:
         share_definitions()
         setting = current_setting()
         values: dict[str, Any] = {"tenant": setting.tenant_id, "people": people, "now": setting.now, "far": FAR}
-        definitions = load_definitions()
-        pending = {key.segment_id for key in definitions.pending}
         answers = []
-        standing = {key: node for key, node in definitions.live.items() if key.segment_id not in pending}
-        for part in portions_of(standing):
+        for part in portions_of(load_definitions().settled):
             query = compile_conditions(part, setting=setting, scope=People(people))
             keys = {"segments": [key.segment_id for key in part], "versions": [key.version for key in part]}
             cursor.execute(_COMPARE.format(query=query.sql), query.values | values | keys)

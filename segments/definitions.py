@@ -29,12 +29,18 @@ CONDITIONS_A_STATEMENT = 100
 class Definitions:
     """What membership is evaluated by: reference-free conditions in force, and those still being computed."""
 
-    live: dict[Key, Node]
-    pending: dict[Key, Node]
+    live: ConditionSet
+    pending: ConditionSet
 
     @cached_property
     def all(self) -> ConditionSet:
         return ConditionSet(self.live | self.pending)
+
+    @cached_property
+    def settled(self) -> ConditionSet:
+        """Those in force that are not being computed anew."""
+        changing = {key.segment_id for key in self.pending}
+        return ConditionSet({key: node for key, node in self.live.items() if key.segment_id not in changing})
 
 
 class ConditionSet(dict[Key, Node]):
@@ -230,9 +236,11 @@ def _resolved(
     wanted: dict[UUID, tuple[int, Node]],
     definitions: dict[UUID, tuple[int, Node]],
     fallback: dict[UUID, tuple[int, Node]] | None = None,
-) -> dict[Key, Node]:
+) -> ConditionSet:
     nodes = {segment_id: node for segment_id, (_, node) in ((fallback or {}) | definitions).items()}
-    return {Key(segment_id, version): resolve(node, nodes) for segment_id, (version, node) in wanted.items()}
+    return ConditionSet(
+        {Key(segment_id, version): resolve(node, nodes) for segment_id, (version, node) in wanted.items()}
+    )
 
 
 @lru_cache(maxsize=4096)

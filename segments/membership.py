@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from segments.conditions.compiler import FAR, Everyone, Key, People, Scope, Setting, compile_conditions
+from segments.conditions.compiler import FAR, Key, compile_conditions
 from segments.conditions.nodes import Node
+from segments.conditions.questions import Everyone, People, Scope, Setting
 from segments.definitions import load_definitions, portions_of, share_definitions
 from segments.models import MembershipChange
 from tenants.scope import current_tenant_id

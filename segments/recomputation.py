@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from segments.conditions.compiler import Key
 from segments.definitions import hold_definitions, load_definitions, share_definitions
 from segments.membership import current_setting, store
 from segments.models import MembershipChange, Recomputation, Segment
@@ -31,10 +30,8 @@ def advance_recomputation(*, tenant_id: UUID) -> bool:
             _swap(run)
             return False
         share_definitions()
-        wanted = {Key(UUID(segment_id), version) for segment_id, version in run.versions.items()}
-        pending = {key: node for key, node in load_definitions().pending.items() if key in wanted}
         store(
-            pending,
+            load_definitions().pending,
             live=set(),
             person_ids=person_ids,
             setting=current_setting(),

@@ -16,7 +16,8 @@ from django.test import Client
 from config.audit import Extent, audit
 from events.erasure import erase_person
 from events.models import Event, Person
-from segments.conditions.compiler import Everyone, Key
+from segments.conditions.compiler import Key
+from segments.conditions.questions import Everyone
 from segments.definitions import load_definitions, save_segment
 from segments.draining import drain, sweep_due
 from segments.membership import current_setting, evaluate

@@ -7,56 +7,25 @@ not multiply shared expressions out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any as Anything
 from typing import assert_never
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from events.statements import Statement
 from segments.conditions import nodes
 from segments.conditions.filters import event_filter_sql, filter_sql, value_at
 from segments.conditions.knowledge import Knowledge, Past, Present
 from segments.conditions.nodes import Node
 from segments.conditions.parameters import Parameters
-from segments.conditions.windows import MICROSECOND, Bounds, bounds_of
+from segments.conditions.questions import Everyone, Question, Scope, Setting, Template
+from segments.conditions.windows import MICROSECOND, Bounds
 
 FAR = datetime(9999, 12, 31, tzinfo=UTC)
 """valid_until of an answer that time alone never changes (`infinity` cannot be loaded by the driver)."""
 PROPERTIES = "coalesce(e.properties_normal, e.properties)"
 CONTEXT = "coalesce(e.context_normal, e.context)"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The tenant's facts that conditions depend on, and the instant of evaluation.
-
-    `known_at` None: everything we know, as of its clock. Otherwise `now` may lie in the past, and only what we had
-    been told by `known_at` counts: later messages are not known, later merges have joined nobody.
-    """
-
-    tenant_id: UUID
-    now: datetime
-    zone: ZoneInfo
-    retention: timedelta | None
-    known_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Everyone:
-    """All people of the tenant."""
-
-
-@dataclass(frozen=True)
-class People:
-    """These people, as they are known at the setting's `known_at`."""
-
-    person_ids: Sequence[UUID]
-
-
-Scope = Everyone | People
 
 
 @dataclass(frozen=True)
@@ -101,52 +70,6 @@ def compile_conditions(conditions: Mapping[Key, Node], *, setting: Setting, scop
 
 
 @dataclass
-class Question:
-    """What a written statement is asked with."""
-
-    setting: Setting
-    scope: Scope
-    _bounds: dict[nodes.Window, Bounds] = field(default_factory=dict)
-
-    @property
-    def person_ids(self) -> list[UUID] | None:
-        match self.scope:
-            case Everyone():
-                return None
-            case People(person_ids=person_ids):
-                return list(person_ids)
-            case _:
-                assert_never(self.scope)
-
-    def bounds(self, window: nodes.Window) -> Bounds:
-        found = self._bounds.get(window)
-        if found is None:
-            setting = self.setting
-            found = bounds_of(window, now=setting.now, zone=setting.zone, retention=setting.retention)
-            self._bounds[window] = found
-        return found
-
-
-class Template:
-    """A statement with the values that are always the same, and how the others are found."""
-
-    def __init__(self, sql: str, parameters: Parameters) -> None:
-        self.sql = sql
-        self.parameters = parameters
-        self._statements: dict[str, Statement] = {}
-
-    def fill(self, question: Question) -> dict[str, Anything]:
-        return self.parameters.values | {name: find(question) for name, find in self.parameters.late.items()}
-
-    def within(self, outer: str) -> Statement:
-        """The statement `outer` around this one, which stands in it as `{query}`."""
-        statement = self._statements.get(outer)
-        if statement is None:
-            statement = self._statements[outer] = Statement(outer.format(query=self.sql))
-        return statement
-
-
-@dataclass
 class _Compiled:
     level: int
     index: int
@@ -163,7 +86,7 @@ class _Compiled:
 class _Compiler:
     def __init__(self, setting: Setting, scope: Scope) -> None:
         self.setting = setting
-        self.scope = scope
+        self.asked = Question(setting, scope)
         self.parameters = Parameters()
         tenant = self.parameters.add(setting.tenant_id, "uuid")
         people = None
@@ -334,7 +257,7 @@ class _Compiler:
     def bounds(self, window: nodes.Window) -> Bounds:
         """As of now: which of them there are is the same at any time."""
         self.windows.append(window)
-        return Question(self.setting, self.scope).bounds(window)
+        return self.asked.bounds(window)
 
     def bound(self, window: nodes.Window, name: str) -> str:
         """The placeholder of one bound of the window."""

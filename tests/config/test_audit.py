@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
-from io import StringIO
+import threading
 from typing import Any
-from uuid import UUID
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection
 
 from campaigns.models import Campaign
@@ -20,6 +16,7 @@ from segments.draining import drain
 from segments.models import Segment
 from tenants.audit import record
 from tests.campaigns.cast import Device, make_campaign, make_segment, set_policy
+from tests.concurrency import in_thread
 from tests.conftest import Company
 from tests.tenants.owner import owner_cursor
 
@@ -182,6 +179,30 @@ def test_audit__two_people_who_turn_out_to_be_one__exceed_no_cap(acme: Company) 
 
     assert codes(report) == []
     assert report.totals()["decisions"]["exposures"] == 2
+
+
+def test_audit__people_held_for_longer_than_a_lock_is_waited_for__are_tried_again(
+    installation: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted bug: a single attempt."""
+    options = connection.settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "options", f"{options['options']} -c lock_timeout=200")  # look() connects anew
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with installation.scope(), connection.cursor() as cursor:
+            cursor.execute("SELECT FROM events_person FOR UPDATE")
+            held.set()
+            release.wait(10)
+
+    finish = in_thread(hold)
+    held.wait(10)
+    threading.Timer(0.4, release.set).start()
+
+    report = look()
+
+    finish()
+    assert report.findings == []
 
 
 # --- damage -----------------------------------------------------------------------------------------
@@ -370,61 +391,3 @@ def test_audit__database_weakened__finds_it(code: str, acme: Company, globex: Co
 
     assert code in found
     assert codes(look()) == []
-
-
-# --- the command ------------------------------------------------------------------------------------
-
-
-def run(*arguments: str) -> tuple[int, str]:
-    """The exit code of `manage.py audit`, and what it printed."""
-    stdout = StringIO()
-    try:
-        call_command("audit", *arguments, stdout=stdout)
-    except SystemExit as leaving:
-        return int(str(leaving.code)), stdout.getvalue()
-    return 0, stdout.getvalue()
-
-
-def test_command__sound__prints_a_dated_report_and_succeeds(acme: Company) -> None:
-    Device(acme).track("searched")
-    drain(tenant_id=acme.tenant.pk)
-
-    code, text = run("--since", "7d")
-
-    assert code == 0
-    assert re.match(r"Audit of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: 1 tenants", text)
-    assert re.search(r"^  events +1$", text, re.MULTILINE)
-    assert "Nothing is wrong." in text
-
-
-def test_command__something_wrong__names_it_and_fails(acme: Company) -> None:
-    Device(acme).track("searched")
-    drain(tenant_id=acme.tenant.pk)
-    owner("DELETE FROM events_event")
-
-    code, text = run()
-    json_code, document = run("--json", "--sample", "3")
-
-    assert (code, json_code) == (1, 1)
-    assert "events.missing of Acme" in text
-    report = json.loads(document)
-    assert not report["ok"]
-    (finding,) = report["findings"]
-    assert (finding["code"], finding["count"], finding["tenant"]) == ("events.missing", 1, str(acme.tenant.pk))
-    assert report["tenants"][0]["figures"]["events"]["missing"] == 1
-
-
-def test_command__unknown_tenant__could_not_be_run(acme: Company) -> None:
-    with pytest.raises(CommandError, match="There is no tenant") as raised:
-        run("--tenant", str(UUID(int=1)))
-
-    assert raised.value.returncode == 2
-
-
-def test_command__without_an_owner__says_what_to_set(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connection.settings_dict, "OWNER", {"user": connection.settings_dict["USER"]})
-
-    with pytest.raises(CommandError, match="DATABASE_OWNER_URL") as raised:
-        run()
-
-    assert raised.value.returncode == 2

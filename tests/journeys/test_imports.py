@@ -21,8 +21,9 @@ import pytest
 from django.core.management import call_command
 
 from events.models import Event, Person, person_id_for
-from segments.conditions.compiler import Everyone, Key
+from segments.conditions.compiler import Key
 from segments.conditions.parsing import parse_condition
+from segments.conditions.questions import Everyone
 from segments.definitions import save_segment
 from segments.membership import current_setting, evaluate
 from segments.models import Membership

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from events.models import Event
 from segments.clock import advance_clock
 from segments.draining import drain
 from segments.membership import current_setting, lock_people, refresh
@@ -72,8 +73,6 @@ def test_clock__far_ahead__events_find_a_partition_and_bear_its_time(lab: Compan
     Device(lab).track("added_to_cart")
 
     with lab.scope():
-        from events.models import Event
-
         (event,) = Event.objects.all()
         assert event.received_at - timezone.now() > timedelta(days=299)
         assert abs(event.received_at - event.occurred_at) < timedelta(minutes=1)

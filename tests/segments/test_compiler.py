@@ -12,9 +12,10 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segments.conditions.compiler import FAR, Everyone, Key, People, Setting, compile_conditions
+from segments.conditions.compiler import FAR, Key, compile_conditions
 from segments.conditions.nodes import Node
 from segments.conditions.parsing import ConditionError, parse_condition
+from segments.conditions.questions import Everyone, People, Setting
 from segments.conditions.references import resolve
 from segments.membership import evaluate
 from tests.conftest import Company
@@ -82,7 +83,7 @@ def test_compiler__one_event_node__agrees_with_the_oracle(
 def test_valid_until__a_thousand_cases__is_never_late_and_seldom_early(
     future_partition: None, scoped: Company, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Prints how early it is; `compare` fails where it is late. Planted bug: `min` for `max` in `until_leaving`."""
+    """Prints how early it is; `compare` fails where it is late."""
     found: list[tuple[datetime, datetime]] = []
 
     @settings(
@@ -159,6 +160,28 @@ def test_compiler__then_not_at_its_borders__agrees_with_the_oracle(
             now = NOON + timedelta(minutes=minute, microseconds=step)
             past = replace(person, events=tuple(e for e in person.events if e.occurred_at <= now))
             case = Case(condition=condition, world=World(), people=(past,), now=now)
+            with transaction.atomic():
+                compare(scoped.tenant.pk, case, parsed(case))
+                transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("value", range(4))
+@pytest.mark.parametrize("op", ["=", "!=", "<", "<=", ">", ">="])
+def test_compiler__counts_of_a_rolling_window__agree_with_the_oracle(scoped: Company, op: str, value: int) -> None:
+    """Planted bug: `least - 1` for `least` in `until_leaving`, which is late from a count of two on."""
+    minutes = (0, 1, 1, 3)  # two at one time leave together
+    events = [
+        Event(name="added", occurred_at=NOON + timedelta(minutes=minute), message_id=f"m{number}", properties={})
+        for number, minute in enumerate(minutes)
+    ]
+    people = tuple(Person(events=tuple(events[:number])) for number in range(len(events) + 1))
+    condition: Condition = {"did": "added", "count": {"op": op, "value": value}, "within": "1h"}
+    for minute in (3, 60, 61, 63):
+        for step in (-1, 0, 1):
+            now = NOON + timedelta(minutes=minute, microseconds=step)
+            past = tuple(replace(p, events=tuple(e for e in p.events if e.occurred_at <= now)) for p in people)
+            case = Case(condition=condition, world=World(), people=past, now=now)
             with transaction.atomic():
                 compare(scoped.tenant.pk, case, parsed(case))
                 transaction.set_rollback(True)

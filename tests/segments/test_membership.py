@@ -11,7 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from events.models import Person
-from segments.conditions.compiler import FAR, Everyone, Key, Setting
+from segments.conditions.compiler import FAR, Key
+from segments.conditions.questions import Everyone, Setting
 from segments.definitions import load_definitions, save_segment
 from segments.draining import drain, sweep_due, tenants_with_work
 from segments.membership import current_setting, evaluate, lock_people, memberships_of, refresh

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from segments.clock import advance_clock
-from segments.conditions.compiler import Everyone, Key
+from segments.conditions.compiler import Key
+from segments.conditions.questions import Everyone
 from segments.definitions import load_definitions
 from segments.draining import drain
 from segments.membership import current_setting, evaluate

@@ -22,9 +22,10 @@ from events.ingestion import ingest
 from events.items import Item
 from events.models import person_id_for
 from segments.clock import advance_clock
-from segments.conditions.compiler import FAR, Everyone, Key, People, Setting
+from segments.conditions.compiler import FAR, Key
 from segments.conditions.nodes import Node
 from segments.conditions.parsing import ConditionError, parse_condition
+from segments.conditions.questions import Everyone, People, Setting
 from segments.definitions import save_segment
 from segments.draining import drain, sweep_due
 from segments.membership import current_setting, evaluate
