@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
@@ -16,11 +15,10 @@ from campaigns.decide import Question, SignatureRequired, decide
 from campaigns.reports import Report, ReportType, record_reports
 from campaigns.triggers import Named
 from events.clock import parse_instant
-from events.gateway import TenantSettings, WriteKeyView, normalise_origin
+from events.gateway import WriteKeyView
 from events.items import MAX_ID_LENGTH
 from tenants.errors import APIError
 from tenants.identity import is_signature_valid
-from tenants.models import Tenant
 
 MAX_TRIGGERS = 100
 MAX_REPORTS = 100
@@ -102,24 +100,10 @@ class ErrorSchema(serializers.Serializer[Any]):
 _ERRORS = dict.fromkeys((400, 401, 403, 413, 429), ErrorSchema)
 
 
-class ScopedView(WriteKeyView):
-    """A view for apps whose tenant is read once, inside its scope."""
+class DecideView(WriteKeyView):
+    """What should this person see now?"""
 
     opens_scope = True
-
-    @cached_property
-    def tenant(self) -> Tenant:
-        return Tenant.objects.get()
-
-    @cached_property
-    def tenant_settings(self) -> TenantSettings:
-        tenant = self.tenant
-        origins = frozenset(map(normalise_origin, tenant.allowed_origins))
-        return TenantSettings(origins, frozenset(tenant.public_traits), tenant.signed_ids_required)
-
-
-class DecideView(ScopedView):
-    """What should this person see now?"""
 
     @extend_schema(tags=["decisions"], request=QuestionSchema, responses={200: AnswerSchema, **_ERRORS})
     def post(self, request: Request) -> Response:
@@ -169,8 +153,10 @@ class DecideView(ScopedView):
         return True
 
 
-class ReportsView(ScopedView):
+class ReportsView(WriteKeyView):
     """What became of decisions."""
+
+    opens_scope = True
 
     @extend_schema(tags=["decisions"], request=ReportsSchema, responses={200: ResultsSchema, **_ERRORS})
     def post(self, request: Request) -> Response:

@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from campaigns.models import Decision
 from campaigns.records import LedgerEntry
 from tenants.scope import current_tenant_id
+from tenants.statements import run
 
 _COLUMNS = (
     "decision_id, campaign_id, trigger_id, variant, arm, propensity, device, session_id, decided_at, expires_at, "
@@ -21,25 +20,18 @@ _COLUMNS = (
 _LOAD = f"""
 SELECT {_COLUMNS} FROM (
     SELECT {_COLUMNS}, row_number() OVER (PARTITION BY campaign_id ORDER BY decided_at, decision_id) AS place
-    FROM campaigns_decision WHERE tenant_id = %(tenant)s AND person_id = %(person)s
+    FROM campaigns_decision WHERE tenant_id = %(tenant)b AND person_id = %(person)b
 ) d
-WHERE place = 1 OR exposed_at IS NOT NULL OR (released_at IS NULL AND expires_at > %(now)s)
-   OR trigger_id = ANY(%(triggers)s)
+WHERE place = 1 OR exposed_at IS NOT NULL OR (released_at IS NULL AND expires_at > %(now)b)
+   OR trigger_id = ANY(%(triggers)b::text[])
 ORDER BY decided_at, decision_id
 """
 
 
 def load_entries(*, person_id: UUID, now: datetime, trigger_ids: Sequence[str]) -> list[LedgerEntry]:
     """The person's entries that a decision must know, in one statement, oldest first."""
-    values: dict[str, Any] = {
-        "tenant": current_tenant_id(),
-        "person": person_id,
-        "now": now,
-        "triggers": list(trigger_ids),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_LOAD, values)
-        return [LedgerEntry(*row) for row in cursor.fetchall()]
+    values = {"tenant": current_tenant_id(), "person": person_id, "now": now, "triggers": list(trigger_ids)}
+    return [LedgerEntry(*row) for row in run(_LOAD, values)]
 
 
 def reserve(*, person_id: UUID, entry: LedgerEntry, policy_version: str, trace: dict[str, Any]) -> None:

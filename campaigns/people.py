@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,16 +13,18 @@ from django.db import OperationalError, connection
 from events.models import Person, person_id_for
 from tenants.clock import read_clock
 from tenants.scope import current_tenant_id
+from tenants.statements import run
 
 _ATTEMPTS = 5
 _LOCK_ONE = """
 WITH wanted AS (
-    SELECT coalesce(p.merged_into, p.person_id) AS person_id, coalesce(p.person_id = %(user)s, FALSE) AS by_user_id
-    FROM events_person p WHERE p.tenant_id = %(tenant)s AND p.person_id = ANY(%(ids)s)
+    SELECT coalesce(p.merged_into, p.person_id) AS person_id,
+           coalesce(p.person_id = %(user)b::uuid, FALSE) AS by_user_id
+    FROM events_person p WHERE p.tenant_id = %(tenant)b AND p.person_id = ANY(%(ids)b::uuid[])
     ORDER BY 2 DESC LIMIT 1
 ), locked AS MATERIALIZED (
     SELECT p.person_id, p.merged_into, p.touched_at, p.traits, w.by_user_id, p.identifier_kind
-    FROM wanted w JOIN events_person p ON p.tenant_id = %(tenant)s AND p.person_id = w.person_id FOR UPDATE OF p
+    FROM wanted w JOIN events_person p ON p.tenant_id = %(tenant)b AND p.person_id = w.person_id FOR UPDATE OF p
 )
 SELECT locked.*, tenants_clock() FROM locked
 """
@@ -81,21 +82,19 @@ def lock_people_behind(person_ids: Iterable[UUID]) -> tuple[dict[UUID, UUID], da
 
 
 def _lock_one(*, tenant_id: UUID, ids: list[UUID], user: UUID | None) -> LockedPerson | None:
-    with connection.cursor() as cursor:
-        # A merge may have happened while we waited for the lock: then the locked row is an alias by now.
-        for _ in range(_ATTEMPTS):
-            cursor.execute(_LOCK_ONE, {"tenant": tenant_id, "ids": ids, "user": user})
-            row = cursor.fetchone()
-            if row is None:
-                return None
-            person_id, merged_into, touched_at, traits, by_user_id, kind, now = row
-            if merged_into is None:
-                return LockedPerson(
-                    person_id=person_id,
-                    traits=json.loads(traits) if isinstance(traits, str) else traits,
-                    is_touched=touched_at is not None,
-                    found_by_user_id=by_user_id,
-                    has_user_id=kind == Person.IdentifierKind.USER_ID,
-                    now=now,
-                )
+    # A merge may have happened while we waited for the lock: then the locked row is an alias by now.
+    for _ in range(_ATTEMPTS):
+        rows = run(_LOCK_ONE, {"tenant": tenant_id, "ids": ids, "user": user})
+        if not rows:
+            return None
+        ((person_id, merged_into, touched_at, traits, by_user_id, kind, now),) = rows
+        if merged_into is None:
+            return LockedPerson(
+                person_id=person_id,
+                traits=traits,
+                is_touched=touched_at is not None,
+                found_by_user_id=by_user_id,
+                has_user_id=kind == Person.IdentifierKind.USER_ID,
+                now=now,
+            )
     raise OperationalError("this person is being merged")

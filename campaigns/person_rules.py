@@ -7,7 +7,7 @@ from uuid import UUID
 
 from campaigns.models import Decision
 from events.person_rules import DeleteRows, register
-from events.statements import run
+from tenants.statements import run
 
 # Two people can have entered a segment at the same instant, so that both ledgers hold the same trigger for a campaign:
 # the one that moves is renamed, and both go on to count.

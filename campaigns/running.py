@@ -15,9 +15,9 @@ from django.db.models import F
 from campaigns.choice import Candidate, Policy
 from campaigns.models import Campaign, MessagePolicy
 from campaigns.parsing import CampaignError, EventTrigger, SegmentEntry, parse_caps, parse_trigger
-from events.statements import run
 from tenants.kept import Kept
 from tenants.scope import current_tenant_id
+from tenants.statements import run
 
 log = structlog.get_logger(__name__)
 
@@ -28,11 +28,9 @@ class Running:
 
     campaign: Campaign
     trigger: EventTrigger | SegmentEntry
+    life: timedelta
     candidate: Candidate
-
-    @property
-    def life(self) -> timedelta:
-        return timedelta(seconds=self.campaign.trigger_life_seconds)
+    """As somebody meets it who has done nothing that it listens to."""
 
 
 _kept: Kept[tuple[list[Running], Policy]] = Kept()
@@ -68,8 +66,10 @@ def _load() -> tuple[list[Running], Policy]:
             starts_at=campaign.starts_at,
             ends_at=campaign.ends_at,
             caps=caps,
+            trigger_values={"life_seconds": campaign.trigger_life_seconds, "live": 0, "used": 0},
         )
-        running.append(Running(campaign, trigger, candidate))
+        life = timedelta(seconds=campaign.trigger_life_seconds)
+        running.append(Running(campaign, trigger, life, candidate))
     policy = MessagePolicy.objects.first()
     if policy is None:
         return running, Policy()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -30,7 +29,6 @@ from segments.membership import (
     memberships_of,
     refresh,
 )
-from segments.models import MembershipChange
 from tenants.models import Tenant
 
 log = structlog.get_logger(__name__)
@@ -100,10 +98,11 @@ def load_situation(
 def _candidate(
     running: Running, live: Sequence[Trigger], used: set[tuple[UUID, str]], standings: _Standings
 ) -> Candidate:
+    if not live and isinstance(running.trigger, EventTrigger):
+        return running.candidate
     awaited = None
     unused = [trigger for trigger in live if (running.campaign.pk, trigger.id) not in used]
-    values: dict[str, Any] = {"life_seconds": running.campaign.trigger_life_seconds, "live": len(live)}
-    values["used"] = len(live) - len(unused)
+    values = running.candidate.trigger_values | {"live": len(live), "used": len(live) - len(unused)}
     if isinstance(running.trigger, SegmentEntry):
         awaited = standings.of(running.trigger.segment_id)
         values["is_member"] = awaited.is_member
@@ -129,11 +128,10 @@ class _Standings:
         self.answers: dict[UUID, Answer] = {}
         if not any(r.campaign.audience_id or isinstance(r.trigger, SegmentEntry) for r in running):
             return
-        self.answers = memberships_of(person_id=person.person_id)
-        is_due = any(answer.valid_until <= person.now for answer in self.answers.values())
-        if person.is_touched or is_due:
-            reason = MembershipChange.Reason.FACTS if person.is_touched else MembershipChange.Reason.TIME
-            self.now = refresh(person_ids=[person.person_id], reason=reason)
+        if not person.is_touched:
+            self.answers = memberships_of(person_id=person.person_id)
+        if person.is_touched or any(answer.valid_until <= person.now for answer in self.answers.values()):
+            self.now = refresh(person_ids=[person.person_id])
             self.answers = memberships_of(person_id=person.person_id)
 
     def of(self, segment_id: UUID) -> Standing:

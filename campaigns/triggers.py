@@ -18,13 +18,13 @@ from django.db import connection
 from campaigns.parsing import APP_OPENED, EventTrigger
 from campaigns.records import Trigger
 from events.models import Event, event_id_for
-from events.statements import run
 from segments.conditions.compiler import CONTEXT, PROPERTIES
 from segments.conditions.filters import event_filter_sql
 from segments.conditions.nodes import Filter
 from segments.conditions.parameters import Parameters
 from segments.models import MembershipChange
 from tenants.scope import current_tenant_id
+from tenants.statements import run
 
 LONGEST_LIFE = timedelta(days=1)
 MAX_LOOKED_AT = 200
@@ -149,21 +149,28 @@ def find_entries(
 ) -> dict[UUID, list[datetime]]:
     """Segment → when the person entered it within `life`, newest first."""
     entries: dict[UUID, list[datetime]] = {}
-    changes = (
-        MembershipChange.objects.filter(
-            person_id=person_id,
-            segment_id__in=list(segment_ids),
-            entered=True,
-            changed_at__gt=now - life,
-            changed_at__lte=now,
-        )
-        .exclude(reason=MembershipChange.Reason.DEFINITION)
-        .order_by("-changed_at")
-        .values_list("segment_id", "changed_at")
+    changes = run(
+        _ENTRIES,
+        {
+            "tenant": current_tenant_id(),
+            "person": person_id,
+            "segments": list(segment_ids),
+            "since": now - life,
+            "now": now,
+        },
     )
     for segment_id, changed_at in changes:
         entries.setdefault(segment_id, []).append(changed_at)
     return entries
+
+
+_ENTRIES = f"""
+    SELECT segment_id, changed_at FROM segments_membershipchange
+    WHERE tenant_id = %(tenant)b AND person_id = %(person)b AND segment_id = ANY(%(segments)b::uuid[]) AND entered
+      AND reason <> '{MembershipChange.Reason.DEFINITION.value}'
+      AND changed_at > %(since)b AND changed_at <= %(now)b
+    ORDER BY changed_at DESC
+"""
 
 
 def entry_trigger(*, segment_id: UUID, entered_at: datetime, life: timedelta) -> Trigger:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
-from celery import Celery
+from celery import Celery, signals
 from celery.schedules import crontab
 from django.conf import settings
+from django.db import close_old_connections
 from kombu.transport.redis import Channel
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -50,3 +52,9 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks()
+
+# Workers keep their connections, and what is prepared on them, as web servers do from request to request: one that has
+# failed or grown old is closed before the next task. By itself the library closes them around every task.
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
+signals.task_prerun.connect(close_old_connections)
+signals.task_postrun.connect(close_old_connections)

@@ -8,8 +8,8 @@ from events.persistence import PeopleChanged, persistently
 from events.person_rules import registered_rules
 from events.receipts import forget_events
 from events.rejections import forget_people
-from events.statements import run
 from tenants.scope import tenant_scope
+from tenants.statements import run
 
 _WHO = """
     SELECT coalesce(merged_into, person_id) FROM events_person

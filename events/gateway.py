@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import zlib
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
-from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -28,7 +26,7 @@ from events.parsing import UnreadableBody, parse_document
 from events.persistence import attempts, is_lost_race
 from tenants.api import authenticate_key, key_from_header
 from tenants.errors import APIError, error_body
-from tenants.keys import Caller
+from tenants.keys import Caller, load_tenant
 from tenants.models import Tenant
 from tenants.rate_limits import admit
 from tenants.scope import tenant_scope
@@ -39,19 +37,6 @@ _GZIP = b"\x1f\x8b"
 # A member costs a copy of what follows it, so many tiny ones would cost the square of the body.
 MAX_GZIP_MEMBERS = 16
 _BAD_GZIP = f"The body says that it is gzip, but it is not, or it has more than {MAX_GZIP_MEMBERS} members."
-
-
-@dataclass(frozen=True)
-class TenantSettings:
-    """What a tenant says about its apps."""
-
-    allowed_origins: frozenset[str]
-    public_traits: frozenset[str]
-    signed_ids_required: bool
-
-    def allows(self, origin: str) -> bool:
-        """Whether a browser's origin may call; an empty list allows any."""
-        return not self.allowed_origins or normalise_origin(origin) in self.allowed_origins
 
 
 class JSONAlways(BaseContentNegotiation):
@@ -105,7 +90,7 @@ class OpenView(APIView):
 class WriteKeyView(OpenView):
     """A view for apps: reads the body, knows the caller, refuses too many calls and foreign origins.
 
-    Handlers use `self.caller`, `self.body` or `self.document`, and `self.tenant_settings`. With `opens_scope` they run
+    Handlers use `self.caller`, `self.body` or `self.document`, and `self.tenant`. With `opens_scope` they run
     inside the tenant's scope, an error rolls everything back, and a lost race begins again.
     """
 
@@ -139,7 +124,7 @@ class WriteKeyView(OpenView):
             self._scopes.enter_context(tenant_scope(self.caller.tenant_id))
             self._scoped = True
         origin = request.META.get("HTTP_ORIGIN")
-        if origin is not None and not self.tenant_settings.allows(origin):
+        if origin is not None and not _allows(self.tenant, origin):
             raise APIError(
                 status_code=403,
                 code="origin_not_allowed",
@@ -164,21 +149,17 @@ class WriteKeyView(OpenView):
             raise unreadable(error) from error
 
     @cached_property
-    def tenant_settings(self) -> TenantSettings:
-        """Read once a request, in the scope if it is open."""
-        return load_tenant_settings(tenant_id=self.caller.tenant_id)
+    def tenant(self) -> Tenant:
+        """The caller's; not to be changed."""
+        return load_tenant(self.caller)
 
 
-def load_tenant_settings(*, tenant_id: UUID) -> TenantSettings:
-    """One short read in the tenant's scope."""
-    with tenant_scope(tenant_id):
-        origins, traits, signed = Tenant.objects.values_list(
-            "allowed_origins", "public_traits", "signed_ids_required"
-        ).get()
-    return TenantSettings(frozenset(map(normalise_origin, origins)), frozenset(traits), signed)
+def _allows(tenant: Tenant, origin: str) -> bool:
+    """Whether a browser's origin may call; an empty list allows any."""
+    return not tenant.allowed_origins or _normal(origin) in map(_normal, tenant.allowed_origins)
 
 
-def normalise_origin(origin: str) -> str:
+def _normal(origin: str) -> str:
     """Scheme and host do not know case, and people write a slash behind them."""
     return origin.strip().lower().rstrip("/")
 

@@ -27,9 +27,9 @@ from events.people import Asked, Key, ask, attribute, lock, look
 from events.persistence import persistently
 from events.rejections import log_rejections
 from events.signatures import refuse_unsigned
-from events.statements import run
 from events.traits import MAX_TRAITS, Change, record_changes
 from tenants.scope import tenant_scope
+from tenants.statements import run
 
 # Libraries that run on servers: `context.library.name`.
 SERVER_LIBRARIES = frozenset(

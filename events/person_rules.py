@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from events.models import PersonKeyedModel
-from events.statements import run
+from tenants.statements import run
 
 
 class MergeRule(Protocol):

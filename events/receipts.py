@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from events.statements import run
+from tenants.statements import run
 
 
 def forget_events(*, tenant_id: UUID, person_ids: Sequence[UUID]) -> None:

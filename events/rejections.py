@@ -11,7 +11,7 @@ from uuid import UUID
 
 from events.models import person_id_for
 from events.parsing import Rejection
-from events.statements import run
+from tenants.statements import run
 
 KEPT_CHARACTERS = 2_000
 KEPT_A_REQUEST = 100

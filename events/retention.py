@@ -13,9 +13,9 @@ from uuid import UUID
 from django.db import connection
 
 from events.receipts import forget_free_events
-from events.statements import run
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
+from tenants.statements import run
 
 CHUNK = 5_000
 # An answer under way may be as of an instant that has just gone by.

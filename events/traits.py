@@ -18,7 +18,7 @@ import msgspec
 from events.arrays import Instants
 from events.lenient import encode_json, exact_number
 from events.normalisation import normalised
-from events.statements import run
+from tenants.statements import run
 
 MAX_TRAITS = 2_000
 MAX_BYTES = 1_000_000

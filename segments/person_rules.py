@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from events.person_rules import DeleteRows, register
-from events.statements import run
 from segments.definitions import share_definitions
 from segments.models import Membership, MembershipChange
+from tenants.statements import run
 
 
 def _merge_memberships(*, tenant_id: UUID, sources: Sequence[UUID], targets: Sequence[UUID]) -> None:

@@ -8,23 +8,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection
+from tenants.kept import Kept
+from tenants.models import APIKey, Tenant
+from tenants.scope import current_tenant_id, tenant_scope
+from tenants.statements import run
 
-from tenants.models import APIKey
-from tenants.scope import current_tenant_id
-
+_tenants: Kept[Tenant] = Kept()
 PREFIXES = {APIKey.Kind.WRITE: "wk_", APIKey.Kind.SERVER: "sk_"}
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a valid key speaks for, and how many items a day and a month their apps may send (None: any number)."""
+    """Who a valid key speaks for, and how many items a day and a month their apps may send (None: any number).
+
+    The version is that of the tenant's row at the look-up.
+    """
 
     tenant_id: UUID
     key_id: UUID
     kind: str
     daily_quota: int | None = None
     monthly_quota: int | None = None
+    tenant_version: str = ""
 
     @property
     def is_server(self) -> bool:
@@ -65,9 +70,18 @@ def key_hash(text: str) -> bytes:
 
 def find_caller(text: str) -> Caller | None:
     """The caller of a live key, through the look-up function (there is no tenant yet, so no scope)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tenant_id, key_id, kind, daily_quota, monthly_quota FROM api_key_lookup(%s)", [key_hash(text)]
-        )
-        row = cursor.fetchone()
-    return Caller(*row) if row else None
+    rows = run(
+        "SELECT tenant_id, key_id, kind, daily_quota, monthly_quota, tenant_version FROM api_key_lookup(%(hash)b)",
+        {"hash": key_hash(text)},
+    )
+    return Caller(*rows[0]) if rows else None
+
+
+def load_tenant(caller: Caller) -> Tenant:
+    """The caller's tenant, kept in the process while its row is the same: not to be changed."""
+
+    def read() -> Tenant:
+        with tenant_scope(caller.tenant_id):
+            return Tenant.objects.get()
+
+    return _tenants.get(tenant_id=caller.tenant_id, version=caller.tenant_version, load=read)

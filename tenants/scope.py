@@ -14,8 +14,11 @@ from uuid import UUID
 
 from django.db import connection, models, transaction
 
+from tenants.statements import run
+
 M = TypeVar("M", bound=models.Model)
 SETTING = "nunchi.tenant_id"
+_SHOW = f"SELECT set_config('{SETTING}', %(tenant)b::text, true)"
 _current: ContextVar[UUID | None] = ContextVar("current_tenant", default=None)
 
 
@@ -52,8 +55,7 @@ def current_tenant_id() -> UUID:
 
 
 def _set(tenant_id: UUID | None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config(%s, %s, true)", [SETTING, str(tenant_id or "")])
+    run(_SHOW, {"tenant": str(tenant_id or "")})
 
 
 class TenantManager(models.Manager[M]):

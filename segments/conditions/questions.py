@@ -12,10 +12,10 @@ from typing import Any, assert_never
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from events.statements import Statement
 from segments.conditions.nodes import Window
 from segments.conditions.parameters import Parameters
 from segments.conditions.windows import Bounds, bounds_of
+from tenants.statements import Statement
 
 
 @dataclass(frozen=True)

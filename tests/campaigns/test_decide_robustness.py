@@ -132,9 +132,9 @@ def test_cost__digested_person__few_statements_whatever_the_number_of_campaigns(
         assert device.decide() is not None
 
     statements = [q["sql"] for q in queries if "SAVEPOINT" not in q["sql"] and "set_config" not in q["sql"]]
-    # The key, the tenant, the person, the version of campaigns and policy, memberships, events, entries, the ledger,
-    # and the new decision.
-    assert len(statements) == 9, statements
+    # The key, the person, the version of campaigns and policy, memberships, events, entries, the ledger, and the new
+    # decision.
+    assert len(statements) == 8, statements
 
 
 def test_explain__person__is_the_trace_and_reserves_nothing(free: Company) -> None:

@@ -14,12 +14,12 @@ from tests.campaigns.cast import Device, make_campaign, make_segment, set_policy
 from tests.conftest import Company
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# The key; the transaction's beginning, the scope, the tenant, the person's lock, the version of campaigns and policy,
-# memberships, events, entries, ledger; the transaction's end.
-WITHOUT_NEWS = 11
-# The swap's lock, the tenant with its clock, the definitions' version, the evaluation with what it stores, digested,
-# memberships again; and the offer's row.
-WITH_NEWS = WITHOUT_NEWS + 7
+# The key; the transaction's beginning, the scope, the person's lock, the version of campaigns and policy, memberships,
+# events, entries, ledger; the transaction's end.
+WITHOUT_NEWS = 10
+# The swap's lock, the tenant with its clock, the definitions' version, what is to be evaluated, how it is planned,
+# the evaluation with what it stores, digested; and the offer's row.
+WITH_NEWS = WITHOUT_NEWS + 8
 
 
 def grow(company: Company, count: int) -> None:

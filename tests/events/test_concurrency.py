@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from events.models import Receipt
-from events.statements import run
+from tenants.statements import run
 from tests.concurrency import CRASH, Halt, at_once, fail_once, in_thread, wait_until_somebody_waits_for_a_lock
 from tests.conftest import Company
 from tests.events.senders import T0, batch, events_of, identify, people_of, track

@@ -211,7 +211,7 @@ def test_odd_json__nan_surrogates_nul_and_huge_numbers__the_items_are_kept(acme:
         "long": None,
     }
     with acme.scope():
-        from events.statements import run
+        from tenants.statements import run
 
         (texts,) = run(
             "SELECT properties->>'big', properties->>'exact', properties->>'long' FROM events_event WHERE name = 'odd'",
