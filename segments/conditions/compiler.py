@@ -7,8 +7,9 @@ not multiply shared expressions out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any as Anything
 from typing import assert_never
@@ -83,6 +84,22 @@ class _Compiled:
         return f"u{self.index}"
 
 
+@dataclass
+class _Shared:
+    """What flags may share of an event: by how many it is read, and of events with which names."""
+
+    index: int
+    uses: int = 0
+    names: set[str] = field(default_factory=set)
+
+    @property
+    def column(self) -> str:
+        return f"e.v{self.index}"
+
+
+_SHARED = re.compile(r"\be\.v\d+\b")
+
+
 class _Compiler:
     def __init__(self, setting: Setting, scope: Scope) -> None:
         self.setting = setting
@@ -105,7 +122,8 @@ class _Compiler:
         self.done: dict[str, _Compiled] = {}
         self.levels: list[list[str]] = [[]]
         self.flags: dict[str, str] = {}  # predicate over an event → its column in the scan
-        self.keys: list[str] = []  # columns of the scan that hold `same` keys
+        self.values: dict[str, _Shared] = {}  # expression over an event that flags share
+        self.keys: dict[str, str] = {}  # `same` key → its column
         self.aggregates: dict[str, str] = {}  # aggregate expression → its column
         self.joins: list[str] = []
         self.ctes: list[str] = []
@@ -220,8 +238,7 @@ class _Compiler:
         present, absent = self.flag(node.events), self.flag(node.absent)
         key = ""
         if node.same:
-            self.keys.append(self.same_key(node))
-            key = f", e.k{len(self.keys) - 1}"
+            key = f", e.{self.keys.setdefault(self.same_key(node), f'k{len(self.keys)}')}"
         name = f"tn{len(self.joins)}"
         after, end = self.interval(node.after), self.interval(life)
         # An X is excused when another Y of its key lies in [t, now]: peers of equal time count, itself does not.
@@ -232,8 +249,8 @@ class _Compiler:
             f" FROM (SELECT e.person_id, e.t, {present} AS is_x,"
             f" count(*) FILTER (WHERE {absent}) OVER (PARTITION BY e.person_id{key} ORDER BY e.t"
             f" RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) - ({absent})::int AS excuses"
-            f" FROM ev e WHERE {present} OR {absent}) w"
-            f" WHERE w.is_x AND w.excuses = 0 AND w.t + {end} > {self.now} GROUP BY w.person_id)"
+            f" FROM ev e WHERE ({present} OR {absent}) AND e.t + {end} > {self.now}) w"
+            f" WHERE w.is_x AND w.excuses = 0 GROUP BY w.person_id)"
         )
         self.joins.append(f"LEFT JOIN {name} ON {name}.person_id = p.person_id")
         truth = f"({name}.ends IS NOT NULL)"
@@ -250,7 +267,8 @@ class _Compiler:
                 f"WHEN 'array' THEN jsonb_build_object('only', e.event_id) "
                 f"WHEN 'object' THEN jsonb_build_object('only', e.event_id) ELSE {value} END END"
             )
-        return f"jsonb_build_array({', '.join(parts)})"
+        names = self.parameters.add(sorted({*node.events.names, *node.absent.names}), "text[]")
+        return f"CASE WHEN e.name = ANY({names}) THEN jsonb_build_array({', '.join(parts)}) END"
 
     # --- the scan -----------------------------------------------------------------------------------
 
@@ -275,6 +293,7 @@ class _Compiler:
                 context=CONTEXT,
                 zone=self.setting.zone,
                 parameters=self.parameters,
+                share=lambda expression: self.shared(expression, events.names),
             )
             if len(events.names) == 1:
                 is_named = f"e.name = {self.parameters.add(events.names[0], 'text')}"
@@ -282,6 +301,13 @@ class _Compiler:
                 is_named = f"e.name = ANY({self.parameters.add(list(events.names), 'text[]')})"
             self.flags[repr(events)] = f"({is_named} AND {where})"
         return f"e.f{list(self.flags).index(repr(events))}"
+
+    def shared(self, expression: str, names: tuple[str, ...]) -> str:
+        """The column of what several flags may read of events with these names."""
+        value = self.values.setdefault(expression, _Shared(len(self.values)))
+        value.names.update(names)
+        value.uses += 1
+        return value.column
 
     def inside(self, flag: str, window: nodes.Window) -> str:
         bounds = self.bounds(window)
@@ -322,10 +348,22 @@ class _Compiler:
         return f"SELECT {columns} FROM events_person p {' '.join(joins)} WHERE {self.known.people}"
 
     def scan(self) -> str:
+        """The events with their flags; of some people's events, what several flags read is read once.
+
+        For everybody's, that would keep the planner from sharing the scan out.
+        """
         columns = ", ".join(
             [f"{predicate} AS f{index}" for index, predicate in enumerate(self.flags.values())]
-            + [f"{key} AS k{index}" for index, key in enumerate(self.keys)]
+            + [f"{key} AS {name}" for key, name in self.keys.items()]
         )
+        read_once = {
+            value.column: f"CASE WHEN e.name = ANY({self.parameters.add(sorted(value.names), 'text[]')})"
+            f" THEN {expression} END AS {value.column.removeprefix('e.')}"
+            for expression, value in self.values.items()
+            if value.uses > 1 and not isinstance(self.asked.scope, Everyone)
+        }
+        written_out = {value.column: expression for expression, value in self.values.items()}
+        columns = _SHARED.sub(lambda match: match[0] if match[0] in read_once else written_out[match[0]], columns)
         windows = list(dict.fromkeys(self.windows))
         since = ""
         if all(self.bounds(window).earliest is not None for window in windows):
@@ -333,8 +371,14 @@ class _Compiler:
                 "earliest", "timestamptz", lambda question: min(question.bounds(window).earliest for window in windows)
             )
             since = f" AND e.occurred_at >= {earliest}"
+        source = (
+            f"{self.known.events} AND e.name = ANY({self.parameters.add(sorted(self.names), 'text[]')}) "
+            f"AND e.occurred_at <= {self.now}{since}"
+        )
+        if not read_once:
+            return f"ev AS (SELECT {self.known.owner} AS person_id, e.occurred_at AS t, {columns} FROM {source})"
         return (
-            f"ev AS (SELECT {self.known.owner} AS person_id, e.occurred_at AS t, {columns} FROM {self.known.events} "
-            f"AND e.name = ANY({self.parameters.add(sorted(self.names), 'text[]')}) "
-            f"AND e.occurred_at <= {self.now}{since})"
+            f"ev AS MATERIALIZED (SELECT e.person_id, e.occurred_at AS t, {columns} FROM ("
+            f"SELECT {self.known.owner} AS person_id, e.occurred_at, e.event_id, e.name, e.properties, e.context, "
+            f"e.properties_normal, e.context_normal, {', '.join(read_once.values())} FROM {source} OFFSET 0) e)"
         )

@@ -7,8 +7,10 @@ value or a wrong type is false, and the negative forms hold for present values a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from segments.conditions.nodes import Filter, LocalTime, Scalar
@@ -18,21 +20,35 @@ from segments.conditions.values import instant_of
 _ORDERS = {">", ">=", "<", "<="}
 
 
+Share: TypeAlias = Callable[[str], str]
+"""How an expression is read that other filters may read too: as it is, or from a column that holds it."""
+
+
+def _as_it_is(expression: str) -> str:
+    return expression
+
+
 def event_filter_sql(
-    filters: Iterable[Filter], *, properties: str, context: str, zone: ZoneInfo, parameters: Parameters
+    filters: Iterable[Filter],
+    *,
+    properties: str,
+    context: str,
+    zone: ZoneInfo,
+    parameters: Parameters,
+    share: Share = _as_it_is,
 ) -> str:
     """All filters over an event's normalised documents, e.g. `coalesce(e.properties_normal, e.properties)`."""
     predicates = [
-        filter_sql(f, document=context if f.in_context else properties, zone=zone, parameters=parameters)
+        filter_sql(f, document=context if f.in_context else properties, zone=zone, parameters=parameters, share=share)
         for f in filters
     ]
     return " AND ".join(predicates) or "TRUE"
 
 
-def filter_sql(f: Filter, *, document: str, zone: ZoneInfo, parameters: Parameters) -> str:
+def filter_sql(f: Filter, *, document: str, zone: ZoneInfo, parameters: Parameters, share: Share = _as_it_is) -> str:
     """One statement about `document` at the filter's path."""
     value = value_at(f.path, document=document, parameters=parameters)
-    predicate = _predicate(f, value, zone, parameters)
+    predicate = _predicate(f, _Value(value, share), zone, parameters)
     return f"coalesce({predicate}, FALSE)"
 
 
@@ -41,7 +57,25 @@ def value_at(path: tuple[str, ...], *, document: str, parameters: Parameters) ->
     return f"({document} -> {' -> '.join(parameters.add(step, 'text') for step in path)})"
 
 
-def _predicate(f: Filter, value: str, zone: ZoneInfo, parameters: Parameters) -> str:
+@dataclass(frozen=True)
+class _Value:
+    """A jsonb expression, written out as it is shared."""
+
+    expression: str
+    share: Share
+
+    def __str__(self) -> str:
+        return self.share(self.expression)
+
+    @property
+    def number(self) -> str:
+        return self.share(f"segments_number({self.expression})")
+
+    def time(self, zone: str) -> str:
+        return self.share(f"segments_time({self.expression}, {zone})")
+
+
+def _predicate(f: Filter, value: _Value, zone: ZoneInfo, parameters: Parameters) -> str:
     present = f"segments_is_present({value})"
     match f.op:
         case "exists":
@@ -79,15 +113,15 @@ def _scalar(value: object) -> Scalar:
     return value
 
 
-def _is_text(value: str) -> str:
+def _is_text(value: _Value) -> str:
     return f"jsonb_typeof({value}) = 'string'"
 
 
-def _text(value: str) -> str:
+def _text(value: _Value) -> str:
     return f"({value} #>> '{{}}')"
 
 
-def _equals_any(literals: Iterable[Scalar], value: str, parameters: Parameters) -> str:
+def _equals_any(literals: Iterable[Scalar], value: _Value, parameters: Parameters) -> str:
     documents: list[object] = []
     numbers: list[Decimal] = []
     for literal in literals:
@@ -103,32 +137,32 @@ def _equals_any(literals: Iterable[Scalar], value: str, parameters: Parameters) 
         texts = [json.dumps(document) for document in documents]
         predicates.append(f"{value} = ANY({parameters.add(texts, 'text[]')}::jsonb[])")
     if numbers:
-        predicates.append(f"segments_number({value}) = ANY({parameters.add(numbers, 'numeric[]')})")
+        predicates.append(f"{value.number} = ANY({parameters.add(numbers, 'numeric[]')})")
     return f"({' OR '.join(predicates)})"
 
 
-def _any_element(literals: Iterable[Scalar], value: str, parameters: Parameters) -> str:
-    equal = _equals_any(literals, "element", parameters)
+def _any_element(literals: Iterable[Scalar], value: _Value, parameters: Parameters) -> str:
+    equal = _equals_any(literals, _Value("element", _as_it_is), parameters)
     return (
         f"CASE WHEN jsonb_typeof({value}) = 'array' THEN "
         f"EXISTS (SELECT FROM jsonb_array_elements({value}) AS element WHERE {equal})"
     )
 
 
-def _in(f: Filter, value: str, parameters: Parameters) -> str:
+def _in(f: Filter, value: _Value, parameters: Parameters) -> str:
     literals = [_scalar(literal) for literal in f.value]  # type: ignore[union-attr]
     return f"{_any_element(literals, value, parameters)} ELSE {_equals_any(literals, value, parameters)} END"
 
 
-def _contains(literal: Scalar, value: str, parameters: Parameters) -> str:
+def _contains(literal: Scalar, value: _Value, parameters: Parameters) -> str:
     part = "FALSE"
     if isinstance(literal, str):
         part = f"{_is_text(value)} AND strpos({_text(value)}, {parameters.add(literal, 'text')}) > 0"
     return f"{_any_element([literal], value, parameters)} ELSE {part} END"
 
 
-def _ordered(value: str, op: str, literal: object, zone: ZoneInfo, parameters: Parameters) -> str:
+def _ordered(value: _Value, op: str, literal: object, zone: ZoneInfo, parameters: Parameters) -> str:
     if isinstance(literal, LocalTime):
-        fact = f"segments_time({value}, {parameters.add(zone.key, 'text')})"
+        fact = value.time(parameters.add(zone.key, "text"))
         return f"{fact} {op} {parameters.add(instant_of(literal, zone), 'timestamptz')}"
-    return f"segments_number({value}) {op} {parameters.add(literal, 'numeric')}"
+    return f"{value.number} {op} {parameters.add(literal, 'numeric')}"

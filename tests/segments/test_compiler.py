@@ -169,7 +169,7 @@ def test_compiler__then_not_at_its_borders__agrees_with_the_oracle(
 @pytest.mark.parametrize("value", range(4))
 @pytest.mark.parametrize("op", ["=", "!=", "<", "<=", ">", ">="])
 def test_compiler__counts_of_a_rolling_window__agree_with_the_oracle(scoped: Company, op: str, value: int) -> None:
-    """Planted bug: `least - 1` for `least` in `until_leaving`, which is late from a count of two on."""
+    """Planted bug: `least - 1` for `least` in `until_leaving`, late from a count of two on (seen to fail)."""
     minutes = (0, 1, 1, 3)  # two at one time leave together
     events = [
         Event(name="added", occurred_at=NOON + timedelta(minutes=minute), message_id=f"m{number}", properties={})
