@@ -7,10 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from events.models import Event, Person, TraitChange
+from events.news import EVERYTHING
 from events.people import Key
 from events.person_rules import DeleteRows, MoveFacts, register, registered_rules
-from events.statements import run
 from events.traits import refresh_traits
+from tenants.statements import run
 
 
 def merge_people(*, tenant_id: UUID, merges: Mapping[Key, tuple[Key, Key]], merged_at: datetime) -> None:
@@ -44,7 +45,7 @@ def _record(
 
 def _merge_person(*, tenant_id: UUID, sources: Sequence[UUID], targets: Sequence[UUID]) -> None:
     """A source becomes an alias, and so do its own aliases; the target was seen whenever either was."""
-    values = {"tenant": tenant_id, "sources": list(sources), "targets": list(targets)}
+    values = {"tenant": tenant_id, "sources": list(sources), "targets": list(targets), "everything": [EVERYTHING]}
     run(
         "UPDATE events_person p SET merged_into = m.target, touched_at = NULL, traits = '{}', traits_normal = NULL "
         "FROM unnest(%(sources)b::uuid[], %(targets)b::uuid[]) AS m(source, target) "
@@ -54,7 +55,7 @@ def _merge_person(*, tenant_id: UUID, sources: Sequence[UUID], targets: Sequence
     run(
         "UPDATE events_person p SET first_seen_at = least(p.first_seen_at, s.first_seen_at), "
         "last_seen_at = greatest(p.last_seen_at, s.last_seen_at), "
-        "touched_at = coalesce(p.touched_at, clock_timestamp()) "
+        "touched_at = coalesce(p.touched_at, clock_timestamp()), news = %(everything)b::text[] "
         "FROM (SELECT m.target, min(a.first_seen_at) AS first_seen_at, max(a.last_seen_at) AS last_seen_at "
         "      FROM unnest(%(sources)b::uuid[], %(targets)b::uuid[]) AS m(source, target) "
         "      JOIN events_person a ON a.tenant_id = %(tenant)b AND a.person_id = m.source GROUP BY m.target) s "

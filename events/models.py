@@ -13,6 +13,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from events.news import EVERYTHING
 from tenants.isolation import APPEND_ONLY, TenantIsolation
 from tenants.models import TenantModel
 from tenants.scope import TenantManager
@@ -50,6 +51,11 @@ class Person(PersonKeyedModel):
     traits = models.JSONField(default=dict)
     traits_normal = models.JSONField(null=True, help_text="Traits with normalised texts, where these differ.")
     touched_at = models.DateTimeField(null=True, help_text="When the oldest undigested fact came; null: digested.")
+    news = ArrayField(
+        models.TextField(),
+        db_default=[EVERYTHING],
+        help_text="What the undigested facts are about (see events.news).",
+    )
     merged_into = models.UUIDField(null=True, help_text="Always an unmerged person: chains are flattened.")
     merged_at = models.DateTimeField(null=True)
     merge_target = models.UUIDField(null=True, help_text="Into whom it was merged, who may have been merged since.")

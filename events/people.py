@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
 
@@ -16,10 +17,11 @@ import msgspec
 from events.arrays import Instants, Texts, UUIDs
 from events.items import ANONYMOUS, USER, Item
 from events.models import person_id_for, person_key
+from events.news import EVERYTHING, MOST, TRAITS, about_event, as_array
 from events.persistence import PeopleChanged
-from events.statements import run
 from tenants.clock import read_clock
 from tenants.scope import current_tenant_id
+from tenants.statements import run
 
 # No joins: a planner whose statistics do not know a new tenant expects one row, and would loop over all its people.
 _LOOK = """
@@ -168,17 +170,20 @@ def lock(
     Raises PeopleChanged when what we had looked at is no longer so.
     """
     people: dict[Key, tuple[str, str, int, int]] = {}
+    news: dict[Key, frozenset[str]] = {}
 
-    def seen(key: Key, kind: str, text: str, at: int) -> None:
+    def seen(key: Key, kind: str, text: str, at: int, subjects: frozenset[str]) -> None:
         former = people.get(key)
         people[key] = (kind, text, at, at) if former is None else (kind, text, min(former[2], at), max(former[3], at))
+        news[key] = subjects if former is None else news[key] | subjects
 
     for one, named in zip(asked, rows, strict=True):
+        subjects = _subjects_of(one.item.event_name, bool(one.item.traits))
         for identifier in named:
-            seen(identifier.key, identifier.kind, identifier.text, one.occurred_at)
+            seen(identifier.key, identifier.kind, identifier.text, one.occurred_at, subjects)
             behind = known.get(identifier.key)
             if behind and behind.merged_into and behind.target_kind and behind.target_text is not None:
-                seen(behind.merged_into, behind.target_kind, behind.target_text, one.occurred_at)
+                seen(behind.merged_into, behind.target_kind, behind.target_text, one.occurred_at, subjects)
     ordered = sorted(people)
     rows_of = [people[key] for key in ordered]
     aliases = run(
@@ -191,6 +196,9 @@ def lock(
             "texts": Texts([text.encode() for _, text, _, _ in rows_of]),
             "firsts": Instants([first for _, _, first, _ in rows_of]),
             "lasts": Instants([last for _, _, _, last in rows_of]),
+            "news": Texts([as_array(news[key]) for key in ordered]),
+            "everything": [EVERYTHING],
+            "most": MOST,
         },
     )
     expected = {key: known[key].merged_into for key in known.keys() & people.keys() if known[key].merged_into}
@@ -220,6 +228,11 @@ def _named(one: Asked) -> list[Identifier]:
     return [identifier for identifier in (one.user, one.anonymous, *(one.previous or ())) if identifier]
 
 
+@lru_cache(maxsize=4096)
+def _subjects_of(event_name: str | None, has_traits: bool) -> frozenset[str]:
+    return frozenset(([about_event(event_name)] if event_name is not None else []) + ([TRAITS] if has_traits else []))
+
+
 def _previous(pair: tuple[Identifier, Identifier], existing: set[Key], may_merge_users: bool) -> list[Identifier]:
     """Whom a previousId means: those who exist, the user first; nobody yet: an anonymous id, or for a server either."""
     found = [identifier for identifier in pair if identifier.key in existing]
@@ -228,20 +241,25 @@ def _previous(pair: tuple[Identifier, Identifier], existing: set[Key], may_merge
     return found or list(pair)
 
 
-# An alias is locked but not touched: nobody would ever digest it.
+# An alias is locked but not touched: nobody would ever digest it. What a new person's row names is EVERYTHING and more.
 _LOCK = """
     WITH locked AS (
         INSERT INTO events_person AS p (tenant_id, person_id, identifier_kind, identifier, first_seen_at, last_seen_at,
-                                        created_at, traits, touched_at)
+                                        created_at, traits, touched_at, news)
         SELECT %(tenant)b, n.person_id, n.kind, n.identifier, n.first_seen_at, n.last_seen_at, %(arrived)b, '{}',
-               clock_timestamp()
+               clock_timestamp(), n.news::text[]
         FROM unnest(%(people)b::uuid[], %(kinds)b::text[], %(texts)b::text[], %(firsts)b::timestamptz[],
-                    %(lasts)b::timestamptz[]) AS n(person_id, kind, identifier, first_seen_at, last_seen_at)
+                    %(lasts)b::timestamptz[], %(news)b::text[])
+            AS n(person_id, kind, identifier, first_seen_at, last_seen_at, news)
         ORDER BY n.person_id
         ON CONFLICT (tenant_id, person_id) DO UPDATE SET
             first_seen_at = least(p.first_seen_at, excluded.first_seen_at),
             last_seen_at = greatest(p.last_seen_at, excluded.last_seen_at),
-            touched_at = CASE WHEN p.merged_into IS NULL THEN coalesce(p.touched_at, clock_timestamp()) END
+            touched_at = CASE WHEN p.merged_into IS NULL THEN coalesce(p.touched_at, clock_timestamp()) END,
+            news = CASE WHEN p.touched_at IS NULL THEN excluded.news[2:]
+                        WHEN p.news @> excluded.news[2:] THEN p.news
+                        WHEN cardinality(p.news) > %(most)b THEN %(everything)b::text[]
+                        ELSE p.news || excluded.news[2:] END
         RETURNING p.person_id, p.merged_into
     )
     SELECT uuid_send(person_id), uuid_send(merged_into) FROM locked WHERE merged_into IS NOT NULL

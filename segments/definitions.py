@@ -12,14 +12,15 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from events.statements import run
 from segments.conditions.compiler import Key, Portion
 from segments.conditions.nodes import Node
 from segments.conditions.parsing import ConditionError, Problem, parse_condition
 from segments.conditions.references import MAX_EXPANDED_PARTS, check_references, dependents_of, resolve, size_of
+from segments.conditions.subjects import subjects_of
 from segments.models import Recomputation, Segment, SegmentVersion
 from tenants.kept import Kept
 from tenants.scope import current_tenant_id
+from tenants.statements import run
 
 MAX_SEGMENTS = 1000
 CONDITIONS_A_STATEMENT = 100
@@ -49,6 +50,20 @@ class ConditionSet(dict[Key, Node]):
     @cached_property
     def portions(self) -> list[Portion]:
         return list(_split(self))
+
+    @cached_property
+    def by_subject(self) -> dict[str, ConditionSet]:
+        """Those that facts about a subject (see events.news) can change."""
+        found: dict[str, dict[Key, Node]] = {}
+        for key, node in self.items():
+            for subject in subjects_of(node):
+                found.setdefault(subject, {})[key] = node
+        return {subject: ConditionSet(conditions) for subject, conditions in found.items()}
+
+    @cached_property
+    def by_key(self) -> dict[Key, ConditionSet]:
+        """Each alone."""
+        return {key: ConditionSet({key: node}) for key, node in self.items()}
 
 
 def portions_of(conditions: Mapping[Key, Node]) -> Iterable[Portion]:

@@ -9,20 +9,19 @@ from django.db import connection
 
 from events.persistence import persistently
 from segments.membership import find_due, find_touched, lock_people, refresh
-from segments.models import MembershipChange
 from tenants.scope import tenant_scope
 
-BATCH = 500
+BATCH = 200
 
 
 def drain(*, tenant_id: UUID, batches: int = 1000) -> int:
     """Evaluate the touched people of a tenant, so many batches at most; returns how many; opens a scope a batch."""
-    return _in_batches(tenant_id, find_touched, MembershipChange.Reason.FACTS, batches)
+    return _in_batches(tenant_id, find_touched, batches)
 
 
 def sweep_due(*, tenant_id: UUID, batches: int = 20) -> int:
     """Evaluate the people who came due, likewise."""
-    return _in_batches(tenant_id, find_due, MembershipChange.Reason.TIME, batches)
+    return _in_batches(tenant_id, find_due, batches)
 
 
 def is_anybody_touched(*, tenant_id: UUID) -> bool:
@@ -44,13 +43,13 @@ def tenants_with_work() -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _in_batches(tenant_id: UUID, find: Callable[..., list[UUID]], reason: str, batches: int) -> int:
+def _in_batches(tenant_id: UUID, find: Callable[..., list[UUID]], batches: int) -> int:
     def digest() -> tuple[int, int]:
         with tenant_scope(tenant_id):
             found = find(limit=BATCH)
             person_ids = lock_people(found)
             if person_ids:
-                refresh(person_ids=person_ids, reason=reason)
+                refresh(person_ids=person_ids)
         return len(found), len(person_ids)
 
     done = 0

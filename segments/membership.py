@@ -6,7 +6,7 @@ person are ordered as the locks were. `due` and `touched` people are found witho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,12 +15,19 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from events.news import EVERYTHING
 from segments.conditions.compiler import FAR, Key, compile_conditions
 from segments.conditions.nodes import Node
 from segments.conditions.questions import Everyone, People, Scope, Setting
-from segments.definitions import load_definitions, portions_of, share_definitions
+from segments.definitions import ConditionSet, load_definitions, portions_of, share_definitions
 from segments.models import MembershipChange
 from tenants.scope import current_tenant_id
+from tenants.statements import run
+
+SHARES = 12
+"""Statements at most for the parts of a batch's work, beside those for people who are evaluated in everything."""
+FEW = 100
+"""People up to whom a statement is planned once, for anybody."""
 
 
 @dataclass(frozen=True)
@@ -43,24 +50,71 @@ def lock_people(person_ids: Sequence[UUID]) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def refresh(*, person_ids: Sequence[UUID], reason: str = MembershipChange.Reason.FACTS) -> datetime:
-    """Evaluate every segment for these locked people, store what changed, mark them digested; returns the instant."""
+def refresh(*, person_ids: Sequence[UUID]) -> datetime:
+    """Evaluate these locked people in what their news and the time may have changed, store what did, and mark them
+    digested; returns the instant.
+    """
     share_definitions()
     setting = current_setting()
     definitions = load_definitions()
-    live = set(definitions.live)
-    store(definitions.all, live=live, person_ids=person_ids, setting=setting, reason=reason)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE events_person SET touched_at = NULL "
-            "WHERE tenant_id = %s AND person_id = ANY(%s) AND touched_at IS NOT NULL",
-            [setting.tenant_id, list(person_ids)],
-        )
+    for conditions, reason, people in _work(definitions.all, person_ids=person_ids, setting=setting):
+        store(conditions, live=definitions.live.keys(), person_ids=people, setting=setting, reason=reason)
+    run(
+        "UPDATE events_person SET touched_at = NULL, news = DEFAULT "
+        "WHERE tenant_id = %(tenant)b AND person_id = ANY(%(people)b::uuid[]) AND touched_at IS NOT NULL",
+        {"tenant": setting.tenant_id, "people": list(person_ids)},
+    )
     return setting.now
 
 
+def _work(
+    conditions: ConditionSet, *, person_ids: Sequence[UUID], setting: Setting
+) -> Iterator[tuple[ConditionSet, MembershipChange.Reason, list[UUID]]]:
+    """Who is to be evaluated in what: a statement for each subject of their news, and for each condition that is due.
+
+    Where these are many, the people of the rarest are evaluated in everything instead.
+    """
+    reasons = MembershipChange.Reason
+    shares: dict[tuple[MembershipChange.Reason, str | Key], list[UUID]] = {}
+    whole: dict[MembershipChange.Reason, list[UUID]] = {reasons.FACTS: [], reasons.TIME: []}
+    values = {"tenant": setting.tenant_id, "people": list(person_ids), "now": setting.now}
+    for person_id, subjects, segments, versions in run(_NEWS_AND_DUE, values):
+        changed = conditions.by_subject.keys() & set(subjects)
+        if EVERYTHING in subjects or sum(len(conditions.by_subject[subject]) for subject in changed) > len(conditions):
+            whole[reasons.FACTS].append(person_id)
+            continue
+        for subject in changed:
+            shares.setdefault((reasons.FACTS, subject), []).append(person_id)
+        for key in map(Key, segments, versions):
+            if key in conditions:
+                shares.setdefault((reasons.TIME, key), []).append(person_id)
+    frequent = sorted(shares, key=lambda share: len(shares[share]), reverse=True)
+    for share in frequent[SHARES:]:
+        whole[share[0]] += shares.pop(share)
+    done = set[UUID]()
+    for reason, people in whole.items():
+        if wholly := set(people) - done:
+            done |= wholly
+            yield conditions, reason, sorted(wholly)
+    for (reason, about), people in shares.items():
+        if rest := [person_id for person_id in people if person_id not in done]:
+            part = conditions.by_key[about] if isinstance(about, Key) else conditions.by_subject[about]
+            yield part, reason, rest
+
+
+_NEWS_AND_DUE = """
+    SELECT p.person_id, CASE WHEN p.touched_at IS NULL THEN '{}' ELSE p.news END, d.segments, d.versions
+    FROM events_person p CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(m.segment_id), '{}') AS segments, coalesce(array_agg(m.version), '{}') AS versions
+        FROM segments_membership m
+        WHERE m.tenant_id = %(tenant)b AND m.person_id = p.person_id AND m.valid_until <= %(now)b
+    ) d
+    WHERE p.tenant_id = %(tenant)b AND p.person_id = ANY(%(people)b::uuid[])
+"""
+
+
 def store(
-    conditions: Mapping[Key, Node], *, live: set[Key], person_ids: Sequence[UUID], setting: Setting, reason: str
+    conditions: Mapping[Key, Node], *, live: Set[Key], person_ids: Sequence[UUID], setting: Setting, reason: str
 ) -> None:
     """Evaluate these conditions for the locked people and store the differences.
 
@@ -78,7 +132,10 @@ def store(
             "versions": [key.version for key in part],
             "live": [key in live for key in part],
         }
-        query.template.within(_STORE).run(values)
+        # Planning so large a statement anew takes longer than evaluating a few people.
+        are_few = len(person_ids) <= FEW
+        run(_PLAN, {"mode": "force_generic_plan" if are_few else "auto"})
+        query.template.within(_STORE).run(values, plan_anew=not are_few)
 
 
 def evaluate(
@@ -89,7 +146,7 @@ def evaluate(
     for part in portions_of(conditions):
         query = compile_conditions(part, setting=setting, scope=scope)
         with _for_everybody(scope):
-            rows = query.template.within("{query}").run(query.values)
+            rows = query.template.within("{query}").run(query.values, plan_anew=_is_large(scope))
         answers += [(who, Key(segment, version), member, until) for who, segment, version, member, until in rows]
     return answers
 
@@ -98,8 +155,12 @@ def count_members(node: Node) -> tuple[int, int]:
     """(members, people) of a condition that need not be saved, as of now."""
     query = compile_conditions({Key(UUID(int=0), 0): node}, setting=current_setting(), scope=Everyone())
     with _for_everybody(Everyone()):
-        ((members, people),) = query.template.within(_COUNT).run(query.values)
+        ((members, people),) = query.template.within(_COUNT).run(query.values, plan_anew=True)
     return members, people
+
+
+def _is_large(scope: Scope) -> bool:
+    return isinstance(scope, Everyone) or len(scope.person_ids) > FEW
 
 
 @contextmanager
@@ -119,15 +180,13 @@ def _for_everybody(scope: Scope) -> Iterator[None]:
 
 def memberships_of(*, person_id: UUID) -> dict[UUID, Answer]:
     """The stored rows of a person in the live versions (no row: not a member, never due by time)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT m.segment_id, m.is_member, m.valid_until, m.since FROM segments_membership m "
-            "JOIN segments_segment s ON s.tenant_id = m.tenant_id AND s.id = m.segment_id "
-            "AND s.live_version = m.version "
-            "WHERE m.tenant_id = %s AND m.person_id = %s",
-            [current_tenant_id(), person_id],
-        )
-        return {segment: Answer(member, until, since) for segment, member, until, since in cursor}
+    rows = run(
+        "SELECT m.segment_id, m.is_member, m.valid_until, m.since FROM segments_membership m "
+        "JOIN segments_segment s ON s.tenant_id = m.tenant_id AND s.id = m.segment_id AND s.live_version = m.version "
+        "WHERE m.tenant_id = %(tenant)b AND m.person_id = %(person)b",
+        {"tenant": current_tenant_id(), "person": person_id},
+    )
+    return {segment: Answer(member, until, since) for segment, member, until, since in rows}
 
 
 def due_or_touched(*, person_id: UUID) -> bool:
@@ -179,6 +238,7 @@ def current_setting(now: datetime | None = None) -> Setting:
     return Setting(tenant_id=tenant_id, now=now or clock, zone=ZoneInfo(zone), retention=retention)
 
 
+_PLAN = "SELECT set_config('plan_cache_mode', %(mode)b::text, true)"
 _COUNT = "SELECT count(*) FILTER (WHERE is_member), count(*) FROM ({query}) c"
 # A membership's `since` moves only when its answer does. Non-members whom time cannot change have no row.
 _STORE = """

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from events.models import Event, Person, person_id_for
 from segments.membership import due_or_touched, lock_people, memberships_of, refresh
-from segments.models import MembershipChange, Segment
+from segments.models import Segment
 from segments.rosters import Identifier, identifiers_of, name_of
 from tenants.scope import current_tenant_id
 
@@ -68,8 +68,7 @@ def find_profile_by_id(*, person_id: UUID) -> Profile | None:
         locked = lock_people([row.person_id])
         if not locked:
             return find_profile_by_id(person_id=person_id)  # merged or erased while we waited
-        reason = MembershipChange.Reason.FACTS if row.touched_at else MembershipChange.Reason.TIME
-        refresh(person_ids=locked, reason=reason)
+        refresh(person_ids=locked)
         row.refresh_from_db()
     since = {
         segment_id: answer.since

@@ -17,7 +17,7 @@ from segments.draining import drain, is_anybody_due, is_anybody_touched, sweep_d
 from segments.recomputation import advance_recomputation
 
 _RETRIES = {"autoretry_for": (OperationalError,), "max_retries": 5, "retry_backoff": 1, "retry_backoff_max": 30}
-BATCHES_A_TURN = 2
+BATCHES_A_TURN = 5
 CHUNKS_A_TURN = 20
 
 

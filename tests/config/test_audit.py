@@ -184,7 +184,7 @@ def test_audit__two_people_who_turn_out_to_be_one__exceed_no_cap(acme: Company) 
 def test_audit__people_held_for_longer_than_a_lock_is_waited_for__are_tried_again(
     installation: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Planted bug: a single attempt."""
+    """Planted bug: a single attempt (seen to fail)."""
     options = connection.settings_dict["OPTIONS"]
     monkeypatch.setitem(options, "options", f"{options['options']} -c lock_timeout=200")  # look() connects anew
     held, release = threading.Event(), threading.Event()

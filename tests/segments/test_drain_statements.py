@@ -16,8 +16,9 @@ from tests.segments.people import does, meet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # The transaction's beginning, the scope, who is touched, their lock; the swap's lock, the tenant with its clock, the
-# definitions' version, the evaluation with what it stores, digested; the transaction's end.
-STATEMENTS = 10
+# definitions' version, what is to be evaluated, how it is planned, the evaluation with what it stores, digested; the
+# transaction's end.
+STATEMENTS = 12
 
 
 def test_drain__batch_of_any_size__takes_the_same_statements(acme: Company) -> None:

@@ -224,7 +224,9 @@ def test_refresh__batch_of_people__takes_few_statements(scoped: Company) -> None
     with CaptureQueriesContext(connection) as queries:
         refresh(person_ids=people)
 
-    assert len(queries) == 5  # swap lock, tenant and clock, the definitions' version, the evaluation, digested
+    # The swap's lock, the tenant and its clock, the definitions' version, what is to be evaluated, how it is planned,
+    # the evaluation, digested.
+    assert len(queries) == 7
 
 
 @pytest.mark.django_db

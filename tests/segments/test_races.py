@@ -21,7 +21,7 @@ from tests.concurrency import Halt, in_thread, wait_until_somebody_waits_for_a_l
 from tests.conftest import Company
 from tests.events.senders import batch, people_of, track
 from tests.oracle import facts
-from tests.segments.histories import store_events, store_person
+from tests.segments.histories import store_events, store_person, touch
 from tests.traces import misplaced_rows
 
 BOUGHT = {"did": "purchased"}
@@ -30,6 +30,7 @@ BOUGHT = {"did": "purchased"}
 def bought(person_id: UUID, company: Company, message: str) -> None:
     event = facts.Event(name="purchased", occurred_at=datetime.now(UTC), message_id=message)
     store_events(tenant_id=company.tenant.pk, person_id=person_id, events=(event,), now=datetime.now(UTC))
+    touch(person_id=person_id)
 
 
 def members(company: Company) -> set[UUID]:

@@ -1,0 +1,28 @@
+"""What undigested facts are about, so that only the conditions that these can change are evaluated.
+
+A person's row names the subjects of what came since it was digested. It errs towards more: whoever touches a person
+without naming subjects leaves EVERYTHING, and so does who was never digested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+EVERYTHING = "*"
+TRAITS = "traits"
+MOST = 40
+"""Subjects that a row names at most, besides those of one batch; more are EVERYTHING."""
+
+
+def about_event(name: str) -> str:
+    """The subject of an event of this name."""
+    return f"event:{name}"
+
+
+@lru_cache(maxsize=4096)
+def as_array(subjects: frozenset[str]) -> bytes:
+    """EVERYTHING, for a new person, and then the subjects, for a known one: as PostgreSQL spells an array."""
+    named: Iterable[str] = sorted(subjects) if len(subjects) <= MOST else (EVERYTHING,)
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in (EVERYTHING, *named))
+    return ("{" + ",".join(f'"{text}"' for text in quoted) + "}").encode()
