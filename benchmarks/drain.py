@@ -32,7 +32,8 @@ def measure() -> Iterator[Figure]:
         unit="statements",
         reference="the same for a batch of one person",
         reference_value=single,
-        conditions=f"a drained batch of {size} people, {definitions.LIVE_SEGMENTS} segments, one web-less process; the "
+        conditions=f"a drained batch of {size} people, {definitions.LIVE_SEGMENTS} segments, one web-less process; "
+        "two for each subject of the batch's news, a dozen subjects at most, and the others' people in everything; the "
         f"transaction's beginning and end are counted too{note()}",
     )
 

@@ -14,7 +14,7 @@ from benchmarks import audit, base, databases, definitions, installation
 from benchmarks.base import Workspace
 from benchmarks.figures import AuditFailed, Figure, expect
 from benchmarks.flow import PATIENCE_SECONDS, WARM_SECONDS, run_flow
-from benchmarks.live import BATCH, LIMITED_BY, PROCESSES, RATE
+from benchmarks.live import LIMITED_BY, PROCESSES, SUSTAINED, sent_at
 from benchmarks.scale import PEOPLE, note, scaled, seconds, tell
 
 WAVE = "wave_began"
@@ -30,12 +30,13 @@ _IS_OVER = """
 def measure() -> Iterator[Figure]:
     with databases.clone(definitions.live(PEOPLE)):
         workspace = base.find_workspace()
-        flow = {"workspace": workspace, "events_a_second": RATE, "batch": BATCH}
+        flow = {"workspace": workspace, **sent_at(SUSTAINED)}
         tell(f"{PEOPLE_DUE:,} people are made to come due")
         begins_at = datetime.now(UTC) + timedelta(seconds=QUIET_SECONDS + scaled(120, least=30))
         segment_id = _make_wave(workspace, begins_at)
         with installation.running(*PROCESSES) as running:
-            tell(f"{RATE:,} events/s without a wave for {QUIET_SECONDS} s")
+            audit.drained(patience_seconds=600)  # what came due since the past was made
+            tell(f"{SUSTAINED:,} events/s without a wave for {QUIET_SECONDS} s")
             quiet = run_flow(port=running.port, seconds=QUIET_SECONDS, **flow)
             audit.drained(patience_seconds=60)
             time_left = (begins_at - datetime.now(UTC)).total_seconds() - WARM_SECONDS

@@ -21,6 +21,8 @@ CONNECTIONS = 4
 WARM_SECONDS = 5
 PATIENCE_SECONDS = 120
 POLL_SECONDS = 0.004
+LOOKED_FOR = 50
+"""Probes looked for at a time, the longest awaited: looking must not slow down what is looked at."""
 LEAST_SHARE = 0.95
 """Of the offered events: where fewer are taken, the conditions must say so."""
 _LOOK = """
@@ -133,7 +135,7 @@ class _Watch:
 
     def __init__(self, tenant_id: UUID) -> None:
         self.seen: dict[UUID, float] = {}
-        self._awaited: set[UUID] = set()
+        self._awaited: dict[UUID, None] = {}
         self._values = [tenant_id, find_probe_segment(tenant_id)]
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -147,7 +149,7 @@ class _Watch:
         self._thread.join()
 
     def await_entry(self, person_id: UUID) -> None:
-        self._awaited.add(person_id)
+        self._awaited[person_id] = None
 
     def wait(self) -> None:
         """Until all were seen, or patience ends."""
@@ -158,10 +160,10 @@ class _Watch:
     def _look(self) -> None:
         with databases.connect_as_owner() as owner:
             while not self._is_over.is_set():
-                if awaited := list(self._awaited):
+                if awaited := list(self._awaited)[:LOOKED_FOR]:
                     rows = owner.execute(_LOOK, [*self._values, awaited], prepare=True).fetchall()
                     now = time.perf_counter()
                     for (person_id,) in rows:
                         self.seen[person_id] = now
-                        self._awaited.discard(person_id)
+                        self._awaited.pop(person_id, None)
                 time.sleep(POLL_SECONDS)
