@@ -33,8 +33,8 @@ up: $(RUNTIME) ## Run Nunchi on this machine: web server, workers, scheduler, an
 audit: $(RUNTIME) ## Check that nothing here is lost, doubled, late or leaking; ARGS="--all" looks at everybody.
 	@$(BIN)/python manage.py audit $(ARGS)
 
-test: $(DEVELOPMENT) ## Run the tests; choose some with ARGS="tests/config -x".
-	@$(BIN)/python -m pytest -rsfE $(ARGS)
+test: $(DEVELOPMENT) ## Run the tests, on all processors; or choose some with ARGS="tests/config -x".
+	@$(BIN)/python -m pytest -rsfE $(or $(ARGS),-n auto)
 
 lint: $(DEVELOPMENT) ## Check style, types, borders between the apps, and that no migration is missing.
 	$(BIN)/ruff check .
