@@ -43,6 +43,7 @@ def test_bench__all_measures__yield_their_figures_and_leave_nothing_behind(tmp_p
     assert {row["name"] for row in rows} == {
         "ingest_transaction", "ingest", "ingest_10", "ingest_1", "full", "decide_statements", "decide", "decide_p99",
         "decide_offer", "decide_offer_p99", "decide_dirty", "decide_dirty_p99", "drain_statements", "live", "live_p50",
+        "live_sustained", "live_sustained_p50",
         "live_growth", "due_wave", "due_wave_live_p99", "noisy",
     }  # fmt: skip
     assert all(row["value"] > 0 and row["reference_value"] > 0 for row in rows)
