@@ -76,7 +76,7 @@ def test_erasure__waiting_for_a_writer__takes_what_it_wrote(
 def test_erasure__with_a_writer_waiting__is_complete_and_the_writer_starts_afresh(
     somebody: Somebody, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Planted bug: a drain that stored answers about everybody it had found, locked or not (seen to fail)."""
+    """Planted bug: ingestion that took the aliases found before the wait for true (seen to fail)."""
     writer.prepare(somebody)
     marks = [FACT, "somebody", *somebody.row_ids]
     halt = Halt(monkeypatch, "events.erasure.forget_people")
