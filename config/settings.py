@@ -156,7 +156,7 @@ def _database(url: str, owner_url: str) -> dict[str, Any]:
     app, owner = conninfo_to_dict(url), conninfo_to_dict(owner_url or url)
     options: dict[str, Any] = {
         "application_name": "nunchi",
-        "prepare_threshold": 2,
+        "prepare_threshold": 2,  # by itself Django lets nothing be prepared
         "options": (
             f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
             " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"

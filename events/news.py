@@ -21,6 +21,13 @@ def about_event(name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+def subjects_of(*, event_name: str | None, has_traits: bool) -> frozenset[str]:
+    """The subjects of one item."""
+    about = [about_event(event_name)] if event_name is not None else []
+    return frozenset([*about, TRAITS] if has_traits else about)
+
+
+@lru_cache(maxsize=4096)
 def as_array(subjects: frozenset[str]) -> bytes:
     """EVERYTHING, for a new person, and then the subjects, for a known one: as PostgreSQL spells an array."""
     named: Iterable[str] = sorted(subjects) if len(subjects) <= MOST else (EVERYTHING,)

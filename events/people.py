@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
 
@@ -17,7 +16,7 @@ import msgspec
 from events.arrays import Instants, Texts, UUIDs
 from events.items import ANONYMOUS, USER, Item
 from events.models import person_id_for, person_key
-from events.news import EVERYTHING, MOST, TRAITS, about_event, as_array
+from events.news import EVERYTHING, MOST, as_array, subjects_of
 from events.persistence import PeopleChanged
 from tenants.clock import read_clock
 from tenants.scope import current_tenant_id
@@ -169,21 +168,19 @@ def lock(
 
     Raises PeopleChanged when what we had looked at is no longer so.
     """
-    people: dict[Key, tuple[str, str, int, int]] = {}
-    news: dict[Key, frozenset[str]] = {}
+    people: dict[Key, tuple[str, str, int, int, frozenset[str]]] = {}
 
-    def seen(key: Key, kind: str, text: str, at: int, subjects: frozenset[str]) -> None:
-        former = people.get(key)
-        people[key] = (kind, text, at, at) if former is None else (kind, text, min(former[2], at), max(former[3], at))
-        news[key] = subjects if former is None else news[key] | subjects
+    def seen(key: Key, kind: str, text: str, at: int, news: frozenset[str]) -> None:
+        _, _, first, last, former = people.get(key, (kind, text, at, at, news))
+        people[key] = (kind, text, min(first, at), max(last, at), former | news)
 
     for one, named in zip(asked, rows, strict=True):
-        subjects = _subjects_of(one.item.event_name, bool(one.item.traits))
+        news = subjects_of(event_name=one.item.event_name, has_traits=bool(one.item.traits))
         for identifier in named:
-            seen(identifier.key, identifier.kind, identifier.text, one.occurred_at, subjects)
+            seen(identifier.key, identifier.kind, identifier.text, one.occurred_at, news)
             behind = known.get(identifier.key)
             if behind and behind.merged_into and behind.target_kind and behind.target_text is not None:
-                seen(behind.merged_into, behind.target_kind, behind.target_text, one.occurred_at, subjects)
+                seen(behind.merged_into, behind.target_kind, behind.target_text, one.occurred_at, news)
     ordered = sorted(people)
     rows_of = [people[key] for key in ordered]
     aliases = run(
@@ -192,11 +189,11 @@ def lock(
             "tenant": tenant_id,
             "arrived": arrived_at,
             "people": UUIDs(ordered),
-            "kinds": Texts([kind.encode() for kind, _, _, _ in rows_of]),
-            "texts": Texts([text.encode() for _, text, _, _ in rows_of]),
-            "firsts": Instants([first for _, _, first, _ in rows_of]),
-            "lasts": Instants([last for _, _, _, last in rows_of]),
-            "news": Texts([as_array(news[key]) for key in ordered]),
+            "kinds": Texts([kind.encode() for kind, _, _, _, _ in rows_of]),
+            "texts": Texts([text.encode() for _, text, _, _, _ in rows_of]),
+            "firsts": Instants([first for _, _, first, _, _ in rows_of]),
+            "lasts": Instants([last for _, _, _, last, _ in rows_of]),
+            "news": Texts([as_array(news) for _, _, _, _, news in rows_of]),
             "everything": [EVERYTHING],
             "most": MOST,
         },
@@ -226,11 +223,6 @@ def find_person_id(*, user_id: str | None, anonymous_id: str | None) -> UUID | N
 
 def _named(one: Asked) -> list[Identifier]:
     return [identifier for identifier in (one.user, one.anonymous, *(one.previous or ())) if identifier]
-
-
-@lru_cache(maxsize=4096)
-def _subjects_of(event_name: str | None, has_traits: bool) -> frozenset[str]:
-    return frozenset(([about_event(event_name)] if event_name is not None else []) + ([TRAITS] if has_traits else []))
 
 
 def _previous(pair: tuple[Identifier, Identifier], existing: set[Key], may_merge_users: bool) -> list[Identifier]:

@@ -12,6 +12,7 @@ from segments.membership import find_due, find_touched, lock_people, refresh
 from tenants.scope import tenant_scope
 
 BATCH = 200
+"""People locked at a time: whoever brings facts about one of them waits until all are stored."""
 
 
 def drain(*, tenant_id: UUID, batches: int = 1000) -> int:

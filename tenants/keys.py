@@ -27,9 +27,9 @@ class Caller:
     tenant_id: UUID
     key_id: UUID
     kind: str
+    tenant_version: str
     daily_quota: int | None = None
     monthly_quota: int | None = None
-    tenant_version: str = ""
 
     @property
     def is_server(self) -> bool:
@@ -71,7 +71,7 @@ def key_hash(text: str) -> bytes:
 def find_caller(text: str) -> Caller | None:
     """The caller of a live key, through the look-up function (there is no tenant yet, so no scope)."""
     rows = run(
-        "SELECT tenant_id, key_id, kind, daily_quota, monthly_quota, tenant_version FROM api_key_lookup(%(hash)b)",
+        "SELECT tenant_id, key_id, kind, tenant_version, daily_quota, monthly_quota FROM api_key_lookup(%(hash)b)",
         {"hash": key_hash(text)},
     )
     return Caller(*rows[0]) if rows else None

@@ -59,7 +59,7 @@ def value_at(path: tuple[str, ...], *, document: str, parameters: Parameters) ->
 
 @dataclass(frozen=True)
 class _Value:
-    """A jsonb expression, written out as it is shared."""
+    """A jsonb expression; each time that it is written out, or one of its readings is, it is shared anew."""
 
     expression: str
     share: Share

@@ -35,7 +35,7 @@ def use(company: Company, now: datetime) -> Use:
 
 
 def caller(company: Company, **quotas: int) -> Caller:
-    return Caller(company.tenant.pk, company.tenant.pk, "write", **quotas)
+    return Caller(company.tenant.pk, company.tenant.pk, "write", "", **quotas)
 
 
 def count(company: Company, items: int, now: datetime = NOW) -> None:
